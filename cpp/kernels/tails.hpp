@@ -55,6 +55,7 @@ class TailKernel {
   // Adds counts and slopes, and turns the normalized shares of the tile into those of the weights r u.
   GAUSSMIX_ONCE void weigh(const Tile tile, int begin, int end, const Partial& partial) {
     if (!m_.tails) return;
+    constexpr Real kLeastSum = 1e-280;  // of a row farther than 10^100 standard deviations
     Real *greatest = tile.greatest, *sum = tile.information;
     for (int n = begin; n < end; n += kLanes) {
       store(greatest + n, Pack{});
@@ -70,8 +71,9 @@ class TailKernel {
           store(share + n, Pack{});
           continue;
         }
-        const Pack w = select(r >= least, r * fetch(tile.weight + n), Pack{});
-        const Pack scaled = fetch(share + n) + fetch(share + n) * fetch(surplus + n);
+        const Bits counted = r >= least;
+        const Pack w = select(counted, r * fetch(tile.weight + n), Pack{});
+        const Pack scaled = select(counted, fetch(share + n) + fetch(share + n) * fetch(surplus + n), Pack{});
         count += w;
         total += w * fetch(slope + n);
         store(share + n, scaled);
@@ -83,7 +85,7 @@ class TailKernel {
     }
     for (int n = begin; n < end; n += kLanes) {
       const Pack total = fetch(sum + n), normal = fetch(tile.normal + n);
-      const Bits counted = (total > Pack{}) & (normal > Pack{});
+      const Bits counted = (total > broadcast(kLeastSum)) & (normal > Pack{});
       store(tile.normal + n, select(counted, Real(1) / select(counted, total, broadcast(1.0)), Pack{}));
       store(tile.weight + n, select(counted, fetch(tile.weight + n) * total * normal, Pack{}));
     }

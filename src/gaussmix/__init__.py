@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         GaussianMixtureImputer,
         GaussianMixtureOutlierDetector,
         GaussianMixtureRegressor,
+        StudentMixture,
     )
     from gaussmix.fitting.agglomeration_tree import agglomerate
     from gaussmix.inference import (
@@ -65,6 +66,7 @@ __all__ = [
     "Mixture",
     "MixtureClassifier",
     "ModelFileError",
+    "StudentMixture",
     "__version__",
     "agglomerate",
     "align",
@@ -94,6 +96,7 @@ _LATER = {
     "GaussianMixtureImputer": "gaussmix.estimators",
     "GaussianMixtureOutlierDetector": "gaussmix.estimators",
     "GaussianMixtureRegressor": "gaussmix.estimators",
+    "StudentMixture": "gaussmix.estimators",
     "MixtureClassifier": "gaussmix.classification",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",

@@ -19,6 +19,7 @@ def accumulate(
     rough: bool,
     incomplete: bool = False,
     noise: FloatArray | None = None,
+    background: FloatArray | None = None,
     tails: FloatArray | None = None,
     tail_sums: FloatArray | None = None,
 ) -> None:
@@ -38,6 +39,7 @@ def score_rows(
     scores: FloatArray | None,
     incomplete: bool = False,
     noise: FloatArray | None = None,
+    background: FloatArray | None = None,
     tails: FloatArray | None = None,
 ) -> None:
     """Score the rows and fill the arrays that are not None."""

@@ -38,6 +38,8 @@ def format_mixture(mixture: "Mixture") -> str:
     is_shared = mixture.covariance.form == "tied" and k > 1
     for component in range(shown):
         heading = f"component {component}, weight {mixture.weights[component]:.4g}"
+        if mixture.degrees_of_freedom is not None:
+            heading += f", {mixture.degrees_of_freedom[component]:.4g} degrees of freedom"
         spread = None if is_shared else spreads[component]
         blocks.append(f"{heading}\n{_table(mixture.names, mixture.means[component], spread)}")
     if is_shared:
@@ -67,13 +69,15 @@ def mixture_html(mixture: "Mixture") -> Markup:
     rest = [counted(k - shown_k, "component")] if shown_k < k else []
     rest += [counted(d - shown_d, "feature")] if shown_d < d else []
     more = f"; not shown: {' and '.join(rest)}" if rest else ""
-    return table_html(f"{_title(mixture)}; mean ± standard deviation{more}", columns, lines)
+    shown = "mean ± standard deviation" if mixture.degrees_of_freedom is None else "center ± root of the scale"
+    return table_html(f"{_title(mixture)}; {shown}{more}", columns, lines)
 
 
 def _title(mixture: "Mixture") -> str:
     name = display_name(mixture.covariance_type, mixture.n_features)
     k, d = counted(mixture.n_components, "component"), counted(mixture.n_features, "feature")
-    return f"Mixture of {k} in {d}, {name} covariances"
+    kind, spread = ("Mixture", "covariances") if mixture.degrees_of_freedom is None else ("t mixture", "scale matrices")
+    return f"{kind} of {k} in {d}, {name} {spread}"
 
 
 def _table(names: tuple[str, ...], mean: FloatArray | None, spread: FloatArray | None) -> str:

@@ -37,7 +37,9 @@ class Moments:
     entropy : float
         Sum of -r log p(k | x).
     weight : float
-        Sum of the row weights, which is the sum of the counts unless a row has density zero.
+        Sum of the row weights, which is the sum of the counts and the background unless a row has density zero.
+    background : float, optional
+        Sum of ``weight[n] p(background | x[n])``; None if the mixture has no background.
     scaled_counts : (k,) array, optional
         Sum of r u, if there are degrees of freedom.
     slopes : (k,) array, optional
@@ -53,6 +55,7 @@ class Moments:
     log_likelihood: float
     entropy: float
     weight: float
+    background: float | None = None
     scaled_counts: FloatArray | None = None
     slopes: FloatArray | None = None
     inverse_degrees: FloatArray | None = None
@@ -66,6 +69,7 @@ class Moments:
             log_likelihood=self.log_likelihood + other.log_likelihood,
             entropy=self.entropy + other.entropy,
             weight=self.weight + other.weight,
+            background=_sum_of_backgrounds(self.background, other.background),
             scaled_counts=_sum(self.scaled_counts, other.scaled_counts),
             slopes=_sum(self.slopes, other.slopes),
         )
@@ -134,33 +138,40 @@ class Moments:
         return replace(self, shifts=shifts, scatter=scatter)
 
     def flat(self) -> FloatArray:
-        """Return one vector of the counts, the shifts, the scatter minus its expectation, and any inverse degrees.
+        """Return one vector of the counts, the shifts, the scatter minus its expectation, degrees and background.
 
         These are uncorrelated; the counts and the scatter itself are not.
 
         Returns
         -------
-        (k + k d + s,) or (k + k d + s + k,) array
-            Vector for a scatter of s entries; `from_flat` is the inverse.
+        (k + k d + s,) array
+            Vector for a scatter of s entries, with k more numbers if there are inverse degrees of freedom, and one more
+            if there is a background; `from_flat` is the inverse.
         """
         excess = self.scatter - FORMS[self.form].expected_scatter(self.counts, self.shifts.shape[1])
-        degrees = [] if self.inverse_degrees is None else [self.inverse_degrees]
-        return np.concatenate([self.counts, self.shifts.ravel(), excess.ravel(), *degrees])
+        parts = [self.counts, self.shifts.ravel(), excess.ravel()]
+        if self.inverse_degrees is not None:
+            parts.append(self.inverse_degrees)
+        return np.concatenate(parts if self.background is None else [*parts, [self.background]])
 
     @classmethod
-    def from_flat(cls, vector: FloatArray, form: Form, n_components: int, n_features: int) -> Self:
+    def from_flat(
+        cls, vector: FloatArray, form: Form, n_components: int, n_features: int, *, has_degrees: bool = False
+    ) -> Self:
         """Return the sums that a vector of `flat` represents, with NaN as log-likelihood and entropy.
 
         Parameters
         ----------
         vector : (k + k d + s,) array
-            Vector of `flat`, or a linear combination of such vectors.
+            Vector of `flat`, or a linear combination of such vectors; one more number is the background.
         form : {"full", "tied", "diagonal", "spherical"}
             Form of the scatter.
         n_components : int
             Number of components.
         n_features : int
             Number of features.
+        has_degrees : bool, default=False
+            Whether the vector has inverse degrees of freedom.
 
         Returns
         -------
@@ -173,26 +184,36 @@ class Moments:
         excess = vector[own:end].reshape(shape)
         scatter = excess + FORMS[form].expected_scatter(counts, n_features)
         shifts = vector[k:own].reshape(k, n_features)
-        inverse = vector[end:] if end < len(vector) else None
-        weight = float(counts.sum())
-        return cls(form, counts, shifts, scatter, math.nan, math.nan, weight, inverse_degrees=inverse)
+        inverse = vector[end : end + k] if has_degrees else None
+        end += k if has_degrees else 0
+        background = float(vector[end]) if len(vector) > end else None
+        weight = float(counts.sum()) + (background or 0.0)
+        nan = math.nan
+        return cls(form, counts, shifts, scatter, nan, nan, weight, background, inverse_degrees=inverse)
 
     def fisher_scales(self) -> FloatArray:
         """Return the factors that turn lengths of `flat` vectors into lengths in the Fisher metric of the components.
 
         Returns
         -------
-        array
-            Factors of each entry, valid in units in which every component is nearly standard normal.
+        (k + k d + s,) array
+            Factors, one for each number of `flat`, valid in units in which every component is nearly standard normal.
         """
-        counts = np.maximum(self.counts, np.finfo(np.float64).eps * self.counts.sum())
+        least = np.finfo(np.float64).eps * self.counts.sum()
+        counts = np.maximum(self.counts, least)
         per_component = 1 / np.sqrt(counts)
         d = self.shifts.shape[1]
-        parts = [per_component, np.repeat(per_component, d), FORMS[self.form].fisher_scales(counts, d)]
+        scales = [per_component, np.repeat(per_component, d), FORMS[self.form].fisher_scales(counts, d)]
         if self.inverse_degrees is not None:
-            parts.append(np.sqrt(counts * information(degrees_of_inverse(self.inverse_degrees), d)))
-        return np.concatenate(parts)
+            scales.append(np.sqrt(counts * information(degrees_of_inverse(self.inverse_degrees), d)))
+        if self.background is not None:
+            scales.append(np.array([1 / math.sqrt(max(self.background, least))]))
+        return np.concatenate(scales)
 
 
 def _sum(one: FloatArray | None, other: FloatArray | None) -> FloatArray | None:
     return None if one is None or other is None else one + other
+
+
+def _sum_of_backgrounds(one: float | None, other: float | None) -> float | None:
+    return None if one is None and other is None else (one or 0.0) + (other or 0.0)

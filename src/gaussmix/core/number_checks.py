@@ -187,6 +187,14 @@ def require_level(level: Any) -> None:
         raise ValueError(f"level must be between 0 and 1; got {level!r}")
 
 
+def as_finite_numbers(values: Any, name: str) -> FloatArray:
+    """Return numbers as a float array; raise a ValueError that names a parameter unless they are finite."""
+    array = as_numbers(values, name)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    return array
+
+
 def check_degrees(values: Any, n_components: int) -> FloatArray | None:
     """Return degrees of freedom (k,), one for all or one each, after checks; None as it is."""
     if values is None:

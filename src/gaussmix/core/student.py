@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import digamma, gammaln, polygamma
+from scipy.special import betainc, betaincinv, digamma, gammaincc, gammainccinv, gammaln, polygamma
 
 from gaussmix.core.typing import FloatArray, Random
 
@@ -24,6 +24,34 @@ _SURPLUS = (1 / 2, 1 / 12, 0.0, -1 / 120, 0.0, 1 / 252, 0.0, -1 / 240, 0.0, 1 / 
 _STIRLING = (1 / 12, 0.0, -1 / 360, 0.0, 1 / 1260, 0.0, -1 / 1680, 0.0, 1 / 1188)  # in 1 / z
 _ASYMPTOTIC = 300.0  # degrees of freedom from which the information is that of the limit, to a few per cent
 _STEPS = 60
+
+
+def refuse_degrees(degrees: FloatArray | None, purpose: str) -> None:
+    """Raise a ValueError if there are degrees of freedom.
+
+    Parameters
+    ----------
+    degrees : (k,) array or None
+        Degrees of freedom of a mixture.
+    purpose : str
+        What is not defined for t distributions, for the message.
+    """
+    if degrees is not None:
+        raise ValueError(f"{purpose} is not defined for a mixture of t distributions: fit a GaussianMixture for it")
+
+
+def n_different(degrees: FloatArray | None) -> int:
+    """Return the number of different degrees of freedom: 0 for None, 1 if all are equal, else one for each."""
+    if degrees is None:
+        return 0
+    return 1 if (degrees == degrees[0]).all() else len(degrees)
+
+
+def covariance_factors(degrees: FloatArray) -> FloatArray:
+    """Return by how much covariances are greater than scale matrices: ``nu / (nu - 2)``, infinite for nu up to 2."""
+    above = np.maximum(degrees - 2, 0.0)
+    with np.errstate(divide="ignore"):
+        return 1 + 2 / above
 
 
 def log_constants(degrees: FloatArray, n_features: int) -> FloatArray:
@@ -188,6 +216,70 @@ class RowTerms:
         logs, surplus_u = np.log1p(squares / degrees), (n_features - squares) / (degrees + squares)
         slope = 0.5 * degrees**2 * (surplus_u + logs) - center
         return cls(-0.5 * (degrees + n_features) * logs, (degrees + n_features) / (degrees + squares), slope)
+
+
+def tail_probabilities(drops: FloatArray, degrees: float | FloatArray, n_features: int) -> FloatArray:
+    """Return the probability that a row has a log density this much, or more, below that at the center.
+
+    Parameters
+    ----------
+    drops : array
+        Nonnegative differences of log densities, in nats.
+    degrees : float or array
+        Degrees of freedom, to be broadcast against the drops.
+    n_features : int
+        Number of features.
+
+    Returns
+    -------
+    array
+        Probabilities; those of a chi-square distribution where the degrees of freedom are infinite.
+    """
+    degrees = np.asarray(degrees, dtype=np.float64)
+    finite = np.where(np.isfinite(degrees), degrees, 1.0)
+    heavy = betainc(0.5 * finite, 0.5 * n_features, np.exp(-2 * drops / (finite + n_features)))
+    return np.where(np.isfinite(degrees), heavy, gammaincc(0.5 * n_features, drops))
+
+
+def drops_of_tails(tails: FloatArray, degrees: float, n_features: int) -> FloatArray:
+    """Return the differences of log densities that have given `tail_probabilities`."""
+    if math.isinf(degrees):
+        return np.asarray(gammainccinv(0.5 * n_features, tails))
+    return np.asarray(-0.5 * (degrees + n_features) * np.log(betaincinv(0.5 * degrees, 0.5 * n_features, tails)))
+
+
+def squares_of_drops(drops: FloatArray, degrees: float, n_features: int) -> FloatArray:
+    """Return the squared distances delta of rows with a log density this much below that at the center."""
+    if math.isinf(degrees):
+        return 2 * drops
+    return degrees * np.expm1(2 * drops / (degrees + n_features))
+
+
+def mean_drops(degrees: FloatArray, n_features: int) -> FloatArray:
+    """Return the expectation (k,) of the drop of the log density from the center to a row."""
+    finite = np.where(np.isfinite(degrees), degrees, 1.0)
+    apart = np.log1p(n_features / finite) + surplus(finite) - surplus(finite + n_features)
+    return np.where(np.isfinite(degrees), 0.5 * (finite + n_features) * apart, 0.5 * n_features)
+
+
+def conditional_scales(squares: FloatArray, degrees: FloatArray, n_features: int) -> FloatArray:
+    """Return by how much scale matrices grow given d observed features at squared distances delta.
+
+    Parameters
+    ----------
+    squares : (..., k) array
+        Squared distances.
+    degrees : (k,) array
+        Degrees of freedom nu.
+    n_features : int
+        d.
+
+    Returns
+    -------
+    (..., k) array
+        ``(nu + delta) / (nu + d)``; 1 for infinite degrees of freedom.
+    """
+    return 1 + (squares - n_features) / (degrees + n_features)
 
 
 def draw_scales(degrees: float, n: int, rng: Random) -> FloatArray:

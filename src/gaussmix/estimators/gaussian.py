@@ -358,7 +358,13 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             watch=watch,
         )
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
-        return FitSettings(covariance_class(self.covariance_type), self.n_components, reg_covar, search)
+        structure = covariance_class(self.covariance_type)
+        return FitSettings(structure, self.n_components, reg_covar, search, self._degrees)
+
+    @property
+    def _degrees(self) -> float | str | None:
+        """Degrees of freedom of t distributions, as in `FitSettings`; None for a mixture of normal ones."""
+        return None
 
     def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)

@@ -21,7 +21,7 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search import ALL_ROWS, find_optimum
 from gaussmix.fitting.search_result import SearchResult
-from gaussmix.fitting.settings import FitSettings
+from gaussmix.fitting.settings import FitSettings, with_degrees
 from gaussmix.fitting.split_merge import propose_refills
 from gaussmix.fitting.stopping import Stop
 
@@ -123,7 +123,7 @@ def _fit_from_starts(
         root = sample.root_within(settings.n_components, form, np.random.default_rng(0))
         update = settings.update_for(rows.total, sample, root)
     else:
-        root, update = None, MaximumLikelihood(ridge=float(settings.reg_covar))
+        root, update = None, with_degrees(MaximumLikelihood(ridge=float(settings.reg_covar)), settings.degrees)
     began = time.perf_counter()
     fits: list[Fit] = []
 

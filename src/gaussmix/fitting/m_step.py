@@ -76,6 +76,10 @@ class AbstractUpdate(ABC):
         """Return sums of normal distributions that have the same M-step; those of normal mixtures as they are."""
         return moments
 
+    def prepared(self, mixture: Mixture) -> Mixture:
+        """Return a start of the kind that is fitted, such as one of t distributions."""
+        return mixture
+
     def accumulate(self, engine: AbstractEngine, mixture: Mixture, *, rough: bool) -> Moments:
         """Return the moments of a pass, whose log-likelihood plus ``log_prior`` is the objective."""
         return engine.accumulate(mixture.whitened(), rough=rough)
@@ -98,8 +102,9 @@ class AbstractUpdate(ABC):
             gain = sum_k N_k [log(weight' / weight) + 1/2 (tr T + |t|^2 - d - log det T)]
 
         (Dempster, Laird and Rubin, Journal of the Royal Statistical Society B 39 (1977), theorem 1, for normal
-        components), and the same with pseudo-rows for a prior. It does not depend on units and needs no pass. For t
-        distributions, what a longer step of the degrees of freedom would gain is added.
+        components), and the same with pseudo-rows for a prior; noise adds its term of the weights. It does not depend
+        on units and needs no pass. For t distributions, what a longer step of the degrees of freedom would gain is
+        added.
         """
 
 
@@ -115,11 +120,14 @@ class MaximumLikelihood(AbstractUpdate):
         Prior of the covariances and means.
     degrees : {"each", "shared", "fixed"}, default="fixed"
         What is estimated of the degrees of freedom of t distributions.
+    initial_degrees : float, optional
+        Degrees of freedom of starts that have none. By default the mixture is normal.
     """
 
     ridge: float = 0.0
     prior: Prior | None = None
     degrees: DegreesRule = "fixed"
+    initial_degrees: float | None = None
     _latest: list[tuple[Mixture, Moments]] = field(default_factory=list, init=False, repr=False)
 
     def _pseudo_moments(self, mixture: Mixture) -> Moments:
@@ -128,6 +136,16 @@ class MaximumLikelihood(AbstractUpdate):
         if not self._latest or self._latest[0][0] is not mixture:
             self._latest[:] = [(mixture, self.prior.pseudo_moments(mixture))]
         return self._latest[0][1]
+
+    def prepared(self, mixture: Mixture) -> Mixture:
+        known = mixture.degrees_of_freedom is not None and self.degrees != "fixed"
+        if self.initial_degrees is None or known:
+            return mixture
+        return replace(mixture, degrees_of_freedom=np.full(mixture.n_components, self.initial_degrees))
+
+    def may_stack(self, mixture: Mixture) -> bool:
+        """Return whether the components share no parameters, so that several mixtures can be fitted as one."""
+        return "E" not in mixture.covariance.letters and self.degrees != "shared"
 
     def begin(self, mixture: Mixture, moments: Moments) -> Step:
         return self._maximize(mixture, moments, is_start=True)
@@ -151,7 +169,7 @@ class MaximumLikelihood(AbstractUpdate):
         return TailStep.of(mixture, moments, self.degrees, pseudo, rows)
 
     def _maximize_tails(self, tails: TailStep) -> Step:
-        step = self._maximize(tails.mixture, tails.as_normal(), is_start=False)
+        step = self._maximize(tails.mixture, tails.sums(), is_start=False)
         mixture = replace(step.mixture, degrees_of_freedom=tails.degrees())
         return replace(step, mixture=mixture, tails=tails)
 
@@ -162,10 +180,17 @@ class MaximumLikelihood(AbstractUpdate):
         if empty.any():
             counts, shifts = np.where(empty, 0.0, counts), np.where(empty[:, None], 0.0, shifts)
             moments = replace(moments, counts=counts, shifts=shifts)
-        weights, rows, about = counts / counts.sum(), counts, moments
+        total, noise = counts.sum(), None
+        if moments.background is not None:
+            total = total + moments.background
+            noise = float(moments.background / total)
+        weights, rows, about = counts / total, counts, moments
+        if moments.scaled_counts is not None:  # those of `TailStep.sums`
+            about = replace(moments, counts=np.where(empty, 0.0, moments.scaled_counts))
+            counts = about.counts
         if self.prior is not None:
-            about = moments + self._pseudo_moments(mixture)
-            counts, shifts, rows = about.counts, about.shifts, counts + self.prior.strength_each(mixture)
+            about = about + self._pseudo_moments(mixture)
+            counts, shifts, rows = about.counts, about.shifts, rows + self.prior.strength_each(mixture)
         centers = shifts / np.maximum(counts, _LEAST)[:, None]
         means = mixture.means + previous.color_each(centers)
         scatter = about.scatter_about(centers)
@@ -191,7 +216,7 @@ class MaximumLikelihood(AbstractUpdate):
             least = -_LOSS * float(rows.sum()) * previous.n_features
             covariance = covariance if _covariance_gain(previous, covariance, rows, scatter) >= least else previous
         degrees = proposed_degrees(mixture, moments, self.degrees)
-        following = mixture.with_components(weights, means, covariance, degrees)
+        following = mixture.with_components(weights, means, covariance, degrees, noise_weight=noise)
         return Step(following, empty, collapsed, self.ridge)
 
     @property
@@ -215,6 +240,11 @@ class MaximumLikelihood(AbstractUpdate):
         tails = 0.0 if step.tails is None else step.tails.gain(step.mixture.degrees_of_freedom)
         held = counts > 0
         moved = counts[held] @ np.log(step.mixture.weights[held] / mixture.weights[held])
+        if moments.background:
+            old_noise, new_noise = mixture.background, step.mixture.background
+            assert old_noise is not None
+            assert new_noise is not None
+            moved += moments.background * math.log(new_noise.weight / old_noise.weight)
         return float(moved + rows @ (new.log_det() - old.log_det()) + 0.5 * (trace - own)) + tails
 
 

@@ -200,7 +200,8 @@ class ColumnReduction:
                 roots[:, self.kept], roots[:, self.dropped] = mixture.covariance.roots, self.deviations
             case _:
                 structure, roots = type(mixture.covariance), mixture.covariance.roots
-        return Mixture(mixture.weights, means, structure(roots, *means.shape))
+        degrees = mixture.degrees_of_freedom
+        return Mixture(mixture.weights, means, structure(roots, *means.shape), degrees_of_freedom=degrees)
 
     def _lift_roots(self, roots: FloatArray) -> FloatArray:
         """Return roots (k, d, d) of all columns from roots (k, r, r) of the kept ones."""

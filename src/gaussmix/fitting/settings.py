@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.typing import FloatArray
@@ -16,6 +16,8 @@ from gaussmix.fitting.stopping import MeanChange, RemainingGain
 
 MAX_ITER = 10_000
 """Maximum number of iterations, far more than fits that converge need."""
+INITIAL_DEGREES = 10.0
+"""Degrees of freedom of starts, if they are estimated."""
 PENALTIES = ("chen-tan", "inverse-wishart")
 """Values of ``reg_covar`` besides "auto" and numbers."""
 
@@ -34,16 +36,31 @@ class FitSettings:
         Number for a ridge; "auto" or one of `PENALTIES` for a prior that depends on the rows.
     search : SearchSettings
         Settings of the runs.
+    degrees : {"each", "shared"} or float, optional
+        Degrees of freedom of t distributions: estimated, or a given number. By default the distributions are normal.
     """
 
     structure: type[AbstractCovariance]
     n_components: int
     reg_covar: float | str
     search: SearchSettings
+    degrees: float | str | None = None
 
     def update_for(self, weight: float, sample: Sample, root_within: FloatArray) -> MaximumLikelihood:
         """Return the M-step for rows of a total weight, by `regularized_update`."""
-        return regularized_update(self.reg_covar, self.structure, self.n_components, weight, sample, root_within)
+        update = regularized_update(self.reg_covar, self.structure, self.n_components, weight, sample, root_within)
+        return with_degrees(update, self.degrees)
+
+
+def with_degrees(update: MaximumLikelihood, degrees: float | str | None) -> MaximumLikelihood:
+    """Return an M-step with degrees of freedom: "each" or "shared", which are estimated, a number, or None."""
+    match degrees:
+        case None:
+            return update
+        case "each" | "shared":
+            return replace(update, degrees=degrees, initial_degrees=INITIAL_DEGREES)
+        case _:
+            return replace(update, degrees="fixed", initial_degrees=float(degrees))
 
 
 def search_settings(

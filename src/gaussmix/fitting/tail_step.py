@@ -34,6 +34,7 @@ from gaussmix.core.typing import FloatArray
 DegreesRule = Literal["each", "shared", "fixed"]
 """Whether the components have degrees of freedom of their own, the same ones, or given ones."""
 
+_FIRST = 0.02  # 1 / nu at most after a step from infinite degrees of freedom
 _LEAST = np.finfo(np.float64).tiny
 
 
@@ -102,8 +103,21 @@ class TailStep:
         """Whether the step is not that of plain EM."""
         return bool((self.alpha != 1).any())
 
+    def sums(self) -> Moments:
+        """Return sums of rows that are weighted by r u / alpha, for the M-step; their counts are those of r."""
+        scaled = self.moments.scaled_counts
+        assert scaled is not None
+        return replace(self._divided(scaled / self.alpha), scaled_counts=scaled / self.alpha)
+
     def as_normal(self) -> Moments:
-        """Return sums of normal distributions whose M-step gives the means and scale matrices of this step."""
+        """Return sums of normal distributions whose M-step gives the means and scale matrices of this step.
+
+        With a prior of the means, their M-step is a little different.
+        """
+        return replace(self._divided(self.moments.counts), inverse_degrees=self._scoring_step())
+
+    def _divided(self, counts: FloatArray) -> Moments:
+        """Return shifts for given counts (k,), and the scatter about the means divided by alpha."""
         moments, form = self.moments, FORMS[self.moments.form]
         scaled = moments.scaled_counts
         assert scaled is not None
@@ -111,16 +125,9 @@ class TailStep:
         about = moments.scatter - form.products(scaled[:, None] * centers, centers)
         shape = (-1, *[1] * (about.ndim - 1)) if form.components_per_scatter(len(scaled)) == 1 else ()
         alpha = self.alpha.reshape(shape) if shape else self.alpha[0]
-        shifts = moments.counts[:, None] * centers
+        shifts = counts[:, None] * centers
         scatter = about / alpha + form.products(shifts, centers)
-        return replace(
-            moments,
-            shifts=shifts,
-            scatter=scatter,
-            scaled_counts=None,
-            slopes=None,
-            inverse_degrees=self._scoring_step(),
-        )
+        return replace(moments, shifts=shifts, scatter=scatter, scaled_counts=None, slopes=None)
 
     def _scoring_step(self) -> FloatArray:
         """Return 1 / nu (k,) after a step of Fisher scoring, within its range."""
@@ -136,11 +143,17 @@ class TailStep:
         return np.where(weights > 0, np.clip(target, 0.0, 1 / LEAST_DEGREES), 1 / degrees)
 
     def degrees(self) -> FloatArray:
-        """Return the degrees of freedom (k,) that maximize the expected complete-data objective."""
+        """Return the degrees of freedom (k,) that maximize the expected complete-data objective.
+
+        A normal component would stay normal. If the likelihood grows with its tails, it gets many degrees of freedom.
+        """
         degrees, counts = self.mixture.degrees_of_freedom, self.moments.counts
         assert degrees is not None
+        if self.rule == "fixed":
+            return degrees
         moved = np.isfinite(degrees) & (counts > 0)
-        if self.rule == "fixed" or not moved.any():
+        degrees = np.where(np.isinf(degrees), degrees_of_inverse(np.minimum(self._scoring_step(), _FIRST)), degrees)
+        if not moved.any():
             return degrees
         _, after = self._surpluses()
         if self.rule == "shared":

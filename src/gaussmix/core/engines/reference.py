@@ -47,17 +47,18 @@ class ReferenceEngine(AbstractEngine):
         form, scaled, slopes = FORMS[mixture.form], weighted, None
         if mixture.degrees_of_freedom is not None:
             terms = self._terms(mixture)
-            scaled = weighted * np.stack([one.u for one in terms], axis=1)
+            scaled = weighted[:, : mixture.n_components] * np.stack([one.u for one in terms], axis=1)
             slopes = np.array([weighted[:, k] @ one.slope for k, one in enumerate(terms)])
         scatter = [form.scatter_of(whitened[k], scaled[:, k]) for k in range(mixture.n_components)]
         return Moments(
             mixture.form,
-            counts=weighted.sum(axis=0),  # (9.18)
+            counts=weighted[:, : mixture.n_components].sum(axis=0),  # (9.18)
             shifts=np.stack([scaled[:, k] @ whitened[k] for k in range(mixture.n_components)]),  # (9.17)
             scatter=form.total(scatter),  # (9.19)
             log_likelihood=float(weights[counted] @ log_density[counted]),  # (9.14)
             entropy=-float((weights[:, None] * xlogy(responsibilities, responsibilities)).sum()),
             weight=float(weights.sum()),
+            background=None if mixture.background is None else float(weighted[:, -1].sum()),
             scaled_counts=None if slopes is None else scaled.sum(axis=0),
             slopes=slopes,
         )
@@ -83,9 +84,12 @@ class ReferenceEngine(AbstractEngine):
         return FORMS[mixture.form].whiten(difference, mixture.factors, component)
 
     def _scores(self, mixture: WhitenedMixture, log_prior: FloatArray | None) -> FloatArray:
-        """Return the scores (n, k), log w_k N(x | k) plus the log prior."""
+        """Return the scores (n, n_scores), log w_k N(x | k) and that of the background, plus the log prior."""
         kernels = np.stack([one.log_kernel for one in self._terms(mixture)], axis=1)
         scores: FloatArray = mixture.offsets + kernels
+        if mixture.background is not None:
+            noise = mixture.background.scores(self._rows.values.astype(float))
+            scores = np.column_stack([scores, noise])
         return scores if log_prior is None else scores + log_prior
 
     def _terms(self, mixture: WhitenedMixture) -> list[RowTerms]:

@@ -51,8 +51,8 @@ class StackedEngine(AbstractEngine):
             sum(part.log_likelihood for part in parts),
             sum(part.entropy for part in parts),
             sum(part.weight for part in parts),
-            _joined([part.scaled_counts for part in parts]),
-            _joined([part.slopes for part in parts]),
+            scaled_counts=_joined([part.scaled_counts for part in parts]),
+            slopes=_joined([part.slopes for part in parts]),
         )
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
@@ -63,8 +63,8 @@ class StackedEngine(AbstractEngine):
         return self._engine.sample_rows(limit, rng, odds)
 
     def _parts(self, mixture: WhitenedMixture) -> list[WhitenedMixture]:
-        if mixture.form == "tied" or mixture.common is not None:
-            raise ValueError("mixtures whose components share a covariance or axes cannot be stacked")
+        if mixture.form == "tied" or mixture.common is not None or mixture.background is not None:
+            raise ValueError("mixtures whose components share a covariance, axes or a background cannot be stacked")
         k = mixture.n_components // self._n_mixtures
         whole = replace(mixture, offsets=mixture.offsets + math.log(self._n_mixtures))
         return [whole.take(range(start, start + k)) for start in range(0, mixture.n_components, k)]
