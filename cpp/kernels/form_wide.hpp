@@ -287,7 +287,8 @@ inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* pack
       const int begin = static_cast<int>(c) * Wide::kChunk;
       normalize(wide.tile, begin, begin + Wide::kChunk, likelihood[c], entropy[c]);
     });
-    tails.weigh(wide.tile, 0, n_chunks * Wide::kChunk, partial);
+    if (m.background) *partial.background += sum_of_background(wide.tile, 0, n_chunks * Wide::kChunk);
+    tails.weigh(wide.tile, 0, n_chunks * Wide::kChunk);
     parallel_for(k_count * n_parts, n_threads, [&](std::int64_t item, int thread) {
       Arena own(scratch[thread]);
       Wide::Thread buffers(wide, own);
@@ -297,8 +298,8 @@ inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* pack
       *partial.log_likelihood += likelihood[c];
       *partial.entropy += entropy[c];
     }
-    if (m.background) *partial.background += sum_of_background(wide.tile, 0, n_chunks * Wide::kChunk);
   }
+  tails.finish(partial);
 }
 
 }  // namespace gaussmix::GAUSSMIX_ISA

@@ -144,10 +144,11 @@ void accumulate(const Rows& rows, const Mixture& m, const double* packed, std::s
     *partial.log_likelihood += log_likelihood;
     *partial.entropy += entropy;
     if (m.background) *partial.background += sum_of_background(kernel.tile, 0, kernel.tile.size);
-    tails.weigh(kernel.tile, 0, kernel.tile.size, partial);
+    tails.weigh(kernel.tile, 0, kernel.tile.size);
     kernel.add(partial);
   }
   kernel.finish(partial);
+  tails.finish(partial);
 }
 
 void accumulate_together(const Rows& rows, const Mixture& m, const double* packed, double* shared,

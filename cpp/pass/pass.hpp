@@ -34,8 +34,8 @@ struct Rows {
 // score[n, k] = offsets[k] - 1/2 | (x[n] - means[k]) W[k] |^2, where W[k] is factors[k] or basis factors[k]
 //
 // For t distributions the offsets are zero, and `tails` has the numbers of each component: offset | 1 / nu, 0 if it is
-// normal | for 0, ..., d observed features: what is added to the offset | K (core/student.py). Rows may have missing
-// values, but no errors.
+// normal | nu / 2 | for 0, ..., d observed features: what is added to the offset | K (core/student.py). Rows may have
+// missing values, but no errors.
 struct Mixture {
   Form form;
   int n_components;
@@ -51,7 +51,7 @@ struct Mixture {
   const double* background = nullptr;
   const double* tails = nullptr;  // (k, tail_numbers(d)) or null
 };
-static inline std::size_t tail_numbers(int n_features) { return 2 + 2 * (static_cast<std::size_t>(n_features) + 1); }
+static inline std::size_t tail_numbers(int n_features) { return 3 + 2 * (static_cast<std::size_t>(n_features) + 1); }
 
 // The scores of a row.
 static inline int n_scores_of(const Mixture& m) { return m.n_components + (m.background ? 1 : 0); }

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc, betaincinv, digamma, gammaincc, gammainccinv, gammaln, polygamma
+from scipy.special import betainc, betaincinv, digamma, gammaincc, gammainccinv, gammaln, zeta
 
 from gaussmix.core.typing import FloatArray, Random
 
@@ -20,10 +20,10 @@ LEAST_DEGREES = 1.0
 """Least degrees of freedom that a fit estimates. With fewer, the likelihood has no bound: one row can carry it."""
 
 _LARGE = 16.0  # half degrees of freedom from which series of their inverse are as accurate as SciPy's functions
-_SURPLUS = (1 / 2, 1 / 12, 0.0, -1 / 120, 0.0, 1 / 252, 0.0, -1 / 240, 0.0, 1 / 132)  # log z - digamma(z), in 1 / z
-_STIRLING = (1 / 12, 0.0, -1 / 360, 0.0, 1 / 1260, 0.0, -1 / 1680, 0.0, 1 / 1188)  # in 1 / z
+_SURPLUS = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132)  # log z - digamma(z) - 1 / (2 z) = sum of c[i] z^(-2 i - 2)
+_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)  # sum of c[i] z^(-2 i - 1)
 _ASYMPTOTIC = 300.0  # degrees of freedom from which the information is that of the limit, to a few per cent
-_STEPS = 60
+_STEPS, _CLOSE = 20, 1e-14  # of Newton's method, which converges in about 5
 
 
 def refuse_degrees(degrees: FloatArray | None, purpose: str) -> None:
@@ -70,21 +70,21 @@ def log_constants(degrees: FloatArray, n_features: int) -> FloatArray:
         ``log Gamma((nu + d) / 2) - log Gamma(nu / 2) - d / 2 log(nu / 2)``; 0 for infinite degrees of freedom.
     """
     z, b = 0.5 * np.asarray(degrees, dtype=np.float64), 0.5 * n_features
-    result = np.zeros(z.shape)
-    small, large = z < _LARGE, (z >= _LARGE) & np.isfinite(z)
-    near, far = z[small], z[large]
-    result[small] = gammaln(near + b) - gammaln(near) - b * np.log(near)
-    rest = stirling_rest(far + b) - stirling_rest(far)
-    result[large] = (far + b - 0.5) * np.log1p(b / far) - b + rest
-    return result
+    large = z >= _LARGE
+    far, near = np.where(large & np.isfinite(z), z, _LARGE), np.where(large, 1.0, z)
+    series = (far + b - 0.5) * np.log1p(b / far) - b + _stirling(far + b) - _stirling(far)
+    if large.all():
+        return np.where(np.isfinite(z), series, 0.0)
+    direct = gammaln(near + b) - gammaln(near) - b * np.log(near)
+    return np.where(large, np.where(np.isfinite(z), series, 0.0), direct)
 
 
 def stirling_rest(z: FloatArray) -> FloatArray:
     """Return ``log Gamma(z) - (z - 1/2) log z + z - 1/2 log 2 pi``, for positive numbers; 0 for infinity."""
     z = np.asarray(z, dtype=np.float64)
-    with np.errstate(invalid="ignore"):
-        direct = gammaln(z) - (z - 0.5) * np.log(z) + z - 0.5 * math.log(2 * math.pi)
-    return np.where(z < _LARGE, direct, _series(_STIRLING, z))
+    near = np.minimum(z, _LARGE)
+    direct = gammaln(near) - (near - 0.5) * np.log(near) + near - 0.5 * math.log(2 * math.pi)
+    return np.where(z < _LARGE, direct, _stirling(np.maximum(z, _LARGE)))
 
 
 def surplus(degrees: FloatArray) -> FloatArray:
@@ -101,8 +101,13 @@ def surplus(degrees: FloatArray) -> FloatArray:
         Positive numbers, about ``1 / nu`` if there are many degrees of freedom.
     """
     z = 0.5 * np.asarray(degrees, dtype=np.float64)
-    small = np.where(z < _LARGE, z, 1.0)
-    return np.where(z < _LARGE, np.log(small) - digamma(small), _series(_SURPLUS, z))
+    inverse = 1 / np.maximum(z, _LARGE)
+    series = inverse * (0.5 + inverse * _polynomial(_SURPLUS, inverse * inverse))
+    small = z < _LARGE
+    if not small.any():
+        return np.asarray(series)
+    near = np.minimum(z, _LARGE)
+    return np.where(small, np.log(near) - digamma(near), series)
 
 
 def degrees_of_surplus(values: FloatArray) -> FloatArray:
@@ -123,12 +128,11 @@ def degrees_of_surplus(values: FloatArray) -> FloatArray:
     inverse = positive / (1 + positive / 3 + positive / 2)  # between the limits of few and of many degrees of freedom
     for _ in range(_STEPS):
         current = surplus(1 / inverse)
-        z = 0.5 / inverse
-        with np.errstate(over="ignore"):
-            change = np.where(z < 1e8, polygamma(1, np.minimum(z, 1e8)) * z - 1, inverse)  # d surplus / d log inverse
-        step = np.clip((positive - current) / np.maximum(change, 1e-300), -1, 1)
+        z = np.minimum(0.5 / inverse, 1e8)
+        slope = np.where(z < 1e8, zeta(2.0, z) * z - 1, inverse)  # d surplus / d log inverse
+        step = np.log(positive / current) * (current / slope)
         inverse = inverse * np.exp(step)
-        if (np.abs(step) < 4e-16).all():
+        if (np.abs(step) < _CLOSE).all():
             break
     return np.where(values > 0, 1 / inverse, np.inf)
 
@@ -176,9 +180,7 @@ def information(degrees: FloatArray, n_features: int) -> FloatArray:
     """
     d = float(n_features)
     nu = np.minimum(np.asarray(degrees, dtype=np.float64), _ASYMPTOTIC)
-    own = 0.25 * (polygamma(1, nu / 2) - polygamma(1, (nu + d) / 2)) - d * (nu + d + 4) / (
-        2 * nu * (nu + d) * (nu + d + 2)
-    )
+    own = 0.25 * (zeta(2.0, nu / 2) - zeta(2.0, (nu + d) / 2)) - d * (nu + d + 4) / (2 * nu * (nu + d) * (nu + d + 2))
     shared = 2 * d / (nu * (nu + d) ** 2 * (nu + d + 2))
     return np.where(np.asarray(degrees) < _ASYMPTOTIC, nu**4 * (own - shared), 0.5 * d * (d + 2))
 
@@ -304,10 +306,14 @@ def draw_scales(degrees: float, n: int, rng: Random) -> FloatArray:
     return np.maximum(rng.gamma(0.5 * degrees, size=n) / (0.5 * degrees), np.finfo(np.float64).tiny)
 
 
-def _series(coefficients: tuple[float, ...], z: FloatArray) -> FloatArray:
-    """Return ``sum_i coefficients[i] / z^(i + 1)``."""
-    inverse = 1 / np.maximum(z, 1.0)
-    total = np.zeros(inverse.shape)
-    for coefficient in reversed(coefficients):
-        total = (total + coefficient) * inverse
-    return total
+def _stirling(z: FloatArray) -> FloatArray:
+    inverse = 1 / z
+    return inverse * _polynomial(_STIRLING, inverse * inverse)
+
+
+def _polynomial(coefficients: tuple[float, ...], x: FloatArray) -> FloatArray:
+    """Return ``sum_i coefficients[i] x^i``."""
+    total = coefficients[-1] * x
+    for coefficient in coefficients[-2:0:-1]:
+        total = (total + coefficient) * x
+    return np.asarray(total + coefficients[0])

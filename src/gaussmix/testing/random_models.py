@@ -39,7 +39,7 @@ def random_mixture(
 
 def with_random_degrees(mixture: Mixture, rng: np.random.Generator) -> Mixture:
     """Draw degrees of freedom from one to infinity for the components of a mixture."""
-    degrees = rng.choice([1.0, 2.5, 7.0, 40.0, 1000.0, np.inf], mixture.n_components)
+    degrees = rng.choice([1.0, 2.5, 7.0, 40.0, 100.0, np.inf], mixture.n_components)
     return replace(mixture, degrees_of_freedom=degrees)
 
 

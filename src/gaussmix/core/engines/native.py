@@ -185,12 +185,12 @@ class NativeEngine(AbstractEngine):
                 "use a mixture of normal distributions"
             )
         k, d = mixture.means.shape
-        tails = np.zeros((k, 2 + 2 * (d + 1)))
-        tails[:, 0], tails[:, 1] = mixture.offsets, 1 / degrees
+        tails = np.zeros((k, 3 + 2 * (d + 1)))
+        tails[:, 0], tails[:, 1], tails[:, 2] = mixture.offsets, 1 / degrees, 0.5 * degrees
         whole = log_constants(degrees, d)
         for observed in range(d + 1) if self._incomplete else [d]:
-            tails[:, 2 + observed] = log_constants(degrees, observed) - whole
-            tails[:, 3 + d + observed] = slope_centers(degrees, observed)
+            tails[:, 3 + observed] = log_constants(degrees, observed) - whole
+            tails[:, 4 + d + observed] = slope_centers(degrees, observed)
         return tails
 
     def _basis_for(self, mixture: WhitenedMixture, *, sums: bool) -> CommonBasis | None:
