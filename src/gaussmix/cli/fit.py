@@ -14,6 +14,7 @@ from gaussmix.cli.options import (
     ModelName,
     ModelOption,
     NoHeaderFlag,
+    NoiseFlag,
     RegCovar,
     SeedOption,
     Starts,
@@ -56,6 +57,7 @@ def fit(
         ),
     ] = None,
     time_budget: TimeBudget = None,
+    noise: NoiseFlag = False,
     seed: SeedOption = 0,
     columns: ColumnsOption = None,
     weights: WeightsOption = None,
@@ -85,6 +87,7 @@ def fit(
                 reg_covar=number_or_name(reg_covar),
                 init_params=init and init.value,
                 time_budget=time_budget,
+                noise="uniform" if noise else None,
             ),
         )
         interrupt = run_fit(estimator, lambda: estimator.fit(as_frame(rows), sample_weight=rows.weights))

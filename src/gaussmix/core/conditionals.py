@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 import gaussmix.core._native as _native
+from gaussmix.core.background import Background
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import far_rows
@@ -30,6 +31,7 @@ class AbstractDistribution(ABC):
     means: FloatArray
     covariance: AbstractCovariance
     feature_names: tuple[str, ...] | None
+    background: Background | None
     degrees_of_freedom: FloatArray | None
 
     @abstractmethod
@@ -53,6 +55,20 @@ class AbstractDistribution(ABC):
         """The names of the features, ``x0, x1, ...`` by default."""
         return self.feature_names or default_names(self.means.shape[1])
 
+    def refuse_noise(self, purpose: str) -> None:
+        """Raise a ValueError if the mixture has noise.
+
+        Parameters
+        ----------
+        purpose : str
+            What is not defined for noise, for the message.
+        """
+        if self.background is not None:
+            raise ValueError(
+                f"{purpose} is not defined for a mixture with noise: use the components alone, "
+                "mixture.without_noise(), whose weights sum to one"
+            )
+
     def with_features(
         self,
         positions: Sequence[int],
@@ -60,6 +76,8 @@ class AbstractDistribution(ABC):
         means: FloatArray,
         covariance: AbstractCovariance,
         degrees_of_freedom: FloatArray | None = None,
+        *,
+        noise_weight: float | None = None,
     ) -> Self:
         """Return a mixture of other parameters, whose features have the names of some of this one.
 
@@ -69,6 +87,8 @@ class AbstractDistribution(ABC):
             Positions of the features in this mixture.
         weights, means, covariance, degrees_of_freedom
             Parameters of the result.
+        noise_weight : float, optional
+            Weight of the noise, if there is any; by default the current one.
 
         Returns
         -------
@@ -76,8 +96,11 @@ class AbstractDistribution(ABC):
             Mixture of these features.
         """
         names = None if self.feature_names is None else tuple(self.feature_names[at] for at in positions)
+        background = self.background and self.background.of_features(positions)
+        if background is not None and noise_weight is not None:
+            background = background.with_weight(noise_weight)
         return type(self)(  # type: ignore[call-arg]
-            weights, means, covariance, names, degrees_of_freedom=degrees_of_freedom
+            weights, means, covariance, names, background, degrees_of_freedom
         )
 
 

@@ -28,7 +28,7 @@ class ConditioningMixin(AbstractDistribution):
         Returns
         -------
         Mixture
-            Mixture of these features, with the same weights.
+            Mixture of these features, with the same weights. Noise is uniform in a box of these features.
         """
         positions = self.positions(features)
         covariance = self.covariance.marginal(positions)
@@ -72,14 +72,15 @@ class ConditioningMixin(AbstractDistribution):
         observed, row = self.observation(given)
         targets = self._others(observed)
         regressions = ComponentRegressions.of(self.means, self.covariance, observed, targets)
-        marginal, means = self.marginal(observed), regressions.predict(row)
-        weights = marginal.responsibilities(row[None])[0]
-        if self.degrees_of_freedom is None:
-            return self.with_features(targets, weights, means, regressions.residual)
-        squares = (marginal.covariance.whiten_each(row - marginal.means) ** 2).sum(axis=1)
-        scales = conditional_scales(squares, self.degrees_of_freedom, len(observed))
-        degrees = self.degrees_of_freedom + len(observed)
-        return self.with_features(targets, weights, means, scaled_each(regressions.residual, scales), degrees)
+        marginal, means, k = self.marginal(observed), regressions.predict(row), len(self.weights)
+        weights, residual = marginal.responsibilities(row[None])[0], regressions.residual
+        noise = float(weights[k]) if self.background is not None else None
+        degrees = self.degrees_of_freedom
+        if degrees is not None:
+            squares = (marginal.covariance.whiten_each(row - marginal.means) ** 2).sum(axis=1)
+            residual = scaled_each(residual, conditional_scales(squares, degrees, len(observed)))
+            degrees = degrees + len(observed)
+        return self.with_features(targets, weights[:k], means, residual, degrees, noise_weight=noise)
 
     def condition(self, X: ArrayLike, on: Sequence[int | str]) -> Conditionals[Self]:
         """Return the distribution of the remaining features given each of many rows.
@@ -112,6 +113,7 @@ class ConditioningMixin(AbstractDistribution):
         """
         if isinstance(on, str):
             raise ValueError(f"on must be a list of features, such as [{on!r}]")
+        self.refuse_noise("condition")
         observed = self.positions(on)
         targets = self._others(observed)
         names = [name for name in on if isinstance(name, str)]

@@ -30,6 +30,7 @@ from gaussmix.estimators.fit_warnings import (
     warn_of_unobserved,
 )
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
+from gaussmix.estimators.fitted_noise import FittedNoiseMixin
 from gaussmix.estimators.fitted_run import FittedRunMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
@@ -50,7 +51,14 @@ from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
 from gaussmix.fitting.stopping import Stop
 
 
-class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianMixture(
+    FittedRunMixin,
+    FittedNoiseMixin,
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    FittedMixtureMixin,
+    DensityMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
     """Gaussian mixture fitted by expectation-maximization, with scikit-learn's interface.
 
     Parameters, methods and attributes are those of ``sklearn.mixture.GaussianMixture`` and have the same meaning, with
@@ -85,7 +93,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         "auto" is a search: several kinds of starts are compared, and components are merged and split where this finds a
         better optimum; if there are many rows, a sample is searched (docs/starting-and-stopping.md). Or one method:
         k-means clusters; the nearest k-means++ seed; random responsibilities; the nearest of k randomly chosen rows. Or
-        your own labels (n,) or responsibilities (n, k).
+        your own labels (n,) or responsibilities (n, k). With ``noise``, the label -1 and a last column are noise.
     weights_init : (k,) array-like, optional
         Initial weights.
     means_init : (k, d) array-like, optional
@@ -110,11 +118,23 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         The order of the components (`gaussmix.components.matching.order_components`). "auto" is by descending weight
         after a search, and the order of the start otherwise. A warm start always keeps the order of the model it
         continues from.
+    noise : {"uniform"}, optional
+        "uniform" adds noise of constant density over the volume of the rows, for rows that belong to no component
+        (Banfield and Raftery 1993). Its weight is estimated, and which rows are noise at the start is found by the
+        search. The label of noise is -1. By default there is no noise.
+    noise_volume : {"hypvol", "hull"} or float, default="hypvol"
+        Volume of the noise: the smaller one of the boxes around the rows along the columns and along their principal
+        axes, as in mclust; the volume of their convex hull, which does not depend on units or rotations; or a number,
+        in the units of the columns.
 
     Attributes
     ----------
     weights_ : (k,) array
-        Mixing proportions.
+        Mixing proportions; with ``noise_weight_`` they sum to one.
+    noise_weight_ : float
+        Weight of the noise; 0 without noise.
+    noise_volume_ : float
+        Volume of the noise, of which the density is the inverse; NaN without noise.
     means_ : (k, d) array
         Means of the components.
     covariances_, precisions_, precisions_cholesky_ : array
@@ -170,6 +190,8 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
     array([ True,  True])
     """
 
+    _degrees: Any = None  # of freedom, in a `StudentMixture`
+
     def __init__(
         self,
         n_components: int = 1,
@@ -191,6 +213,8 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         acceleration: str = "auto",
         time_budget: float | None = None,
         order_by: int | str = "auto",
+        noise: str | None = None,
+        noise_volume: float | str = "hypvol",
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -210,6 +234,8 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         self.acceleration = acceleration
         self.time_budget = time_budget
         self.order_by = order_by
+        self.noise = noise
+        self.noise_volume = noise_volume
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
         """Fit the mixture to rows.
@@ -272,7 +298,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         Returns
         -------
         (n,) array
-            The most probable component of each row, from 0.
+            The most probable component of each row, from 0; -1 for noise.
         """
         with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             rows = self._fit(X, sample_weight, noise_covariance)
@@ -327,6 +353,8 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
                 f"warm_start continues from {found}, this fit asks for {wanted} (covariance_type, n_components, "
                 "n_features): set warm_start=False"
             )
+        if (previous.mixture.background is None) != (self.noise is None):
+            raise ValueError(f"warm_start continues from another fit than noise={self.noise!r}: set warm_start=False")
         return previous
 
     def _given_starts(
@@ -358,13 +386,9 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             watch=watch,
         )
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
+        volume = None if self.noise is None else self.noise_volume
         structure = covariance_class(self.covariance_type)
-        return FitSettings(structure, self.n_components, reg_covar, search, self._degrees)
-
-    @property
-    def _degrees(self) -> float | str | None:
-        """Degrees of freedom of t distributions, as in `FitSettings`; None for a mixture of normal ones."""
-        return None
+        return FitSettings(structure, self.n_components, reg_covar, search, volume, self._degrees)
 
     def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)
@@ -376,7 +400,8 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
                 membership = draw_membership(engine_for(rows), self.n_components, method, rng)
             else:
                 require_unmasked(self.init_params, "init_params")
-                membership = membership_from_user(of_used(self.init_params, used), rows, self.n_components)
+                given_rows, noise = of_used(self.init_params, used), self.noise is not None
+                membership = membership_from_user(given_rows, rows, self.n_components, noise=noise)
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
 

@@ -144,8 +144,9 @@ class MaximumLikelihood(AbstractUpdate):
         return replace(mixture, degrees_of_freedom=np.full(mixture.n_components, self.initial_degrees))
 
     def may_stack(self, mixture: Mixture) -> bool:
-        """Return whether the components share no parameters, so that several mixtures can be fitted as one."""
-        return "E" not in mixture.covariance.letters and self.degrees != "shared"
+        """Return whether several mixtures like this one can run as one (`StackedEngine`): nothing is shared."""
+        shared = "E" in mixture.covariance.letters or self.degrees == "shared"
+        return not shared and mixture.background is None
 
     def begin(self, mixture: Mixture, moments: Moments) -> Step:
         return self._maximize(mixture, moments, is_start=True)

@@ -36,6 +36,8 @@ class FitSettings:
         Number for a ridge; "auto" or one of `PENALTIES` for a prior that depends on the rows.
     search : SearchSettings
         Settings of the runs.
+    noise_volume : str or float, optional
+        Volume of uniform noise (`region_of`); by default there is no noise.
     degrees : {"each", "shared"} or float, optional
         Degrees of freedom of t distributions: estimated, or a given number. By default the distributions are normal.
     """
@@ -44,6 +46,7 @@ class FitSettings:
     n_components: int
     reg_covar: float | str
     search: SearchSettings
+    noise_volume: float | str | None = None
     degrees: float | str | None = None
 
     def update_for(self, weight: float, sample: Sample, root_within: FloatArray) -> MaximumLikelihood:
