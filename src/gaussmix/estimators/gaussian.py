@@ -190,8 +190,6 @@ class GaussianMixture(
     array([ True,  True])
     """
 
-    _degrees: Any = None  # of freedom, in a `StudentMixture`
-
     def __init__(
         self,
         n_components: int = 1,
@@ -387,8 +385,7 @@ class GaussianMixture(
         )
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
         volume = None if self.noise is None else self.noise_volume
-        structure = covariance_class(self.covariance_type)
-        return FitSettings(structure, self.n_components, reg_covar, search, volume, self._degrees)
+        return FitSettings(covariance_class(self.covariance_type), self.n_components, reg_covar, search, volume)
 
     def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)

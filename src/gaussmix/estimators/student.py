@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -12,6 +13,7 @@ from gaussmix.core.text import Entry
 from gaussmix.core.typing import FloatArray
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.fitting.em import Progress
+from gaussmix.fitting.settings import FitSettings
 
 
 class StudentMixture(GaussianMixture):
@@ -191,8 +193,10 @@ class StudentMixture(GaussianMixture):
     def _factors(self, matrices: FloatArray) -> FloatArray:
         return covariance_factors(self.degrees_of_freedom_).reshape(-1, *[1] * (matrices.ndim - 1))
 
-    @property
-    def _degrees(self) -> float | str | None:
+    def _settings(self, *context: Any) -> FitSettings:
+        return replace(super()._settings(*context), degrees=self._checked_degrees())
+
+    def _checked_degrees(self) -> float | str:
         degrees = self.degrees_of_freedom
         if isinstance(degrees, str):
             if degrees not in ("each", "shared"):

@@ -19,13 +19,13 @@ from gaussmix.fitting.degeneracy import examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
-from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.m_step import MaximumLikelihood, with_degrees
 from gaussmix.fitting.noise_region import region_of
 from gaussmix.fitting.noise_starts import proposals_beside_noise, with_weight_of_noise
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search import ALL_ROWS, find_optimum
 from gaussmix.fitting.search_result import SearchResult
-from gaussmix.fitting.settings import FitSettings, with_degrees
+from gaussmix.fitting.settings import FitSettings
 from gaussmix.fitting.split_merge import propose_refills
 from gaussmix.fitting.stopping import Stop
 

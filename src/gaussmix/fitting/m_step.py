@@ -21,6 +21,7 @@ _SINGULAR = 4 * _EPSILON  # pivots this small relative to the variance or the me
 _RESOLUTION = 4096 * _EPSILON  # least standard deviation of a direction relative to that of a feature
 _LEAST = math.ulp(0.0)  # avoids 0 / 0
 _LOSS = 1e-9  # nats per row and feature; a covariance that loses more is rounding error
+_INITIAL_DEGREES = 10.0  # of freedom of starts, if they are estimated
 _FLOOR = 1e-6  # variance given to a collapsed component, as a share of the variance within components
 
 
@@ -247,6 +248,17 @@ class MaximumLikelihood(AbstractUpdate):
             assert new_noise is not None
             moved += moments.background * math.log(new_noise.weight / old_noise.weight)
         return float(moved + rows @ (new.log_det() - old.log_det()) + 0.5 * (trace - own)) + tails
+
+
+def with_degrees(update: MaximumLikelihood, degrees: float | str | None) -> MaximumLikelihood:
+    """Return an M-step with degrees of freedom: "each" or "shared", which are estimated, a number, or None."""
+    match degrees:
+        case None:
+            return update
+        case "each" | "shared":
+            return replace(update, degrees=degrees, initial_degrees=_INITIAL_DEGREES)
+        case _:
+            return replace(update, degrees="fixed", initial_degrees=float(degrees))
 
 
 def _raised(

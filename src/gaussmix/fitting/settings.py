@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.em import Progress
-from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.m_step import MaximumLikelihood, with_degrees
 from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.prior import WEAKEST, Prior
 from gaussmix.fitting.sample import Sample
@@ -16,8 +16,6 @@ from gaussmix.fitting.stopping import MeanChange, RemainingGain
 
 MAX_ITER = 10_000
 """Maximum number of iterations, far more than fits that converge need."""
-INITIAL_DEGREES = 10.0
-"""Degrees of freedom of starts, if they are estimated."""
 PENALTIES = ("chen-tan", "inverse-wishart")
 """Values of ``reg_covar`` besides "auto" and numbers."""
 
@@ -53,17 +51,6 @@ class FitSettings:
         """Return the M-step for rows of a total weight, by `regularized_update`."""
         update = regularized_update(self.reg_covar, self.structure, self.n_components, weight, sample, root_within)
         return with_degrees(update, self.degrees)
-
-
-def with_degrees(update: MaximumLikelihood, degrees: float | str | None) -> MaximumLikelihood:
-    """Return an M-step with degrees of freedom: "each" or "shared", which are estimated, a number, or None."""
-    match degrees:
-        case None:
-            return update
-        case "each" | "shared":
-            return replace(update, degrees=degrees, initial_degrees=INITIAL_DEGREES)
-        case _:
-            return replace(update, degrees="fixed", initial_degrees=float(degrees))
 
 
 def search_settings(
