@@ -17,6 +17,7 @@ of the parameters that each returns. Peers that are not installed are left out.
 
 import argparse
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def tables(quick: bool) -> dict[str, tuple[FloatArray, int]]:
 
     found = {"iris": (load_iris().data, 3)}
     if not quick:
-        found["Old Faithful"] = (load_old_faithful(), 2)
+        found["Old Faithful"] = (load_old_faithful()[0], 2)
         found["wine"] = (load_wine().data, 3)
     return found
 
@@ -99,11 +100,11 @@ def fit_tgmm(rows: FloatArray, k: int) -> Mixture:
     from tgmm import StudentTMixture
 
     torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    model = StudentTMixture(n_components=k, covariance_type="full", n_init=5, max_iter=1000, tol=1e-8)
+    model = StudentTMixture(n_components=k, n_init=5, tol=1e-8, random_state=0)
     model.fit(torch.as_tensor(rows))
-    numbers = [getattr(model, name).detach().numpy() for name in ("weights_", "means_", "covariances_", "nu_")]
-    return Mixture.from_parameters(*numbers[:3], degrees_of_freedom=np.asarray(numbers[3]))
+    names = ("weights_", "means_", "covariances_", "dof_")
+    weights, means, matrices, degrees = (getattr(model, name).detach().numpy() for name in names)
+    return Mixture.from_parameters(weights, means, matrices, degrees_of_freedom=degrees)
 
 
 def fit_studenttmixture(rows: FloatArray, k: int) -> Mixture:
@@ -111,8 +112,8 @@ def fit_studenttmixture(rows: FloatArray, k: int) -> Mixture:
 
     model = EMStudentMixture(n_components=k, fixed_df=False, n_init=5, max_iter=2000, tol=1e-6, random_state=0)
     model.fit(rows)
-    matrices = np.moveaxis(model.scale, 2, 0)
-    return Mixture.from_parameters(model.mix_weights, model.location, matrices, degrees_of_freedom=model.df)
+    matrices, degrees = np.moveaxis(model.scale, 2, 0), model.degrees_of_freedom
+    return Mixture.from_parameters(model.mix_weights, model.location, matrices, degrees_of_freedom=degrees)
 
 
 FITS = {"gaussmix": fit_ours, "tgmm": fit_tgmm, "studenttmixture": fit_studenttmixture}
@@ -121,6 +122,7 @@ FITS = {"gaussmix": fit_ours, "tgmm": fit_tgmm, "studenttmixture": fit_studenttm
 def print_fits(quick: bool) -> list[dict[str, Any]]:
     print("\nWhole fits: processor seconds, and the log-likelihood that is reached")
     results = []
+    warnings.simplefilter("ignore")
     for name, (rows, k) in tables(quick).items():
         for peer, fit in FITS.items():
             try:

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import f as f_distribution
 from scipy.stats import multivariate_t
 from scipy.stats import t as student
 from sklearn.base import clone
@@ -22,7 +23,7 @@ from gaussmix import (
     standard_errors,
 )
 from gaussmix.datasets import load_old_faithful
-from gaussmix.plots import plot_mixture
+from gaussmix.plots import MixtureDisplay
 
 IRIS = load_iris().data
 
@@ -174,8 +175,12 @@ def test_samples_have_the_tails():
 
 def test_the_report_and_the_plot_work(fitted):
     pytest.importorskip("matplotlib").use("Agg")
-    assert "components" in str(fitted.report(IRIS))
-    assert plot_mixture(fitted.mixture_.marginal([0, 1]), IRIS[:, :2]) is not None
+    assert "150 with 4 columns" in str(fitted.report(IRIS))
+    two = StudentMixture(2, degrees_of_freedom=3, random_state=0).fit(IRIS[:, :2])
+    display = MixtureDisplay.from_estimator(two, IRIS[:, :2])
+    distances = two.mixture_.covariance.whiten_each(display.ellipses[:, -1, 0] - two.means_)
+    radius = np.sqrt(2 * f_distribution(2, 3).ppf(display.masses[-1]))
+    assert_allclose(np.linalg.norm(distances, axis=1), radius, rtol=1e-6)
     assert "degrees of freedom" in str(fitted.mixture_)
 
 
