@@ -371,13 +371,13 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         first = mixtures[0]
         for mixture in mixtures:
             mixture.refuse_noise("concatenate")
-        degrees = [mixture.degrees_of_freedom for mixture in mixtures]
+        degrees = [mixture.degrees_of_freedom for mixture in mixtures if mixture.degrees_of_freedom is not None]
         return cls(
             np.concatenate([mixture.weights for mixture in mixtures]) / len(mixtures),
             np.concatenate([mixture.means for mixture in mixtures]),
             type(first.covariance).concatenate([mixture.covariance for mixture in mixtures]),
             first.feature_names,
-            degrees_of_freedom=None if first.degrees_of_freedom is None else np.concatenate(degrees),
+            degrees_of_freedom=np.concatenate(degrees) if degrees else None,
         )
 
     def promote_to(self, structure: type[AbstractCovariance]) -> "Mixture":

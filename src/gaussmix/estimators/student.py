@@ -1,6 +1,5 @@
 """`StudentMixture` estimator: a mixture of multivariate t distributions."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from numbers import Real
@@ -197,12 +196,12 @@ class StudentMixture(GaussianMixture):
         return replace(super()._settings(*context), degrees=self._checked_degrees())
 
     def _checked_degrees(self) -> float | str:
-        degrees = self.degrees_of_freedom
+        degrees: Any = self.degrees_of_freedom
         if isinstance(degrees, str):
             if degrees not in ("each", "shared"):
                 raise ValueError(f'degrees_of_freedom must be "each", "shared" or a number; got {degrees!r}')
             return degrees
-        if isinstance(degrees, bool) or not isinstance(degrees, Real) or not degrees > 0 or math.isnan(degrees):
+        if isinstance(degrees, bool) or not isinstance(degrees, Real) or not float(degrees) > 0:  # NaN included
             raise ValueError(f"degrees_of_freedom must be positive, and may be infinite; got {degrees!r}")
         return float(degrees)
 

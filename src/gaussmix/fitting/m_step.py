@@ -239,7 +239,8 @@ class MaximumLikelihood(AbstractUpdate):
         own = mixture.n_features * float(rows.sum())
         if self.ridge > 0:
             own -= self.ridge * float(rows @ new.precision_traces())
-        tails = 0.0 if step.tails is None else step.tails.gain(step.mixture.degrees_of_freedom)
+        degrees = step.mixture.degrees_of_freedom
+        tails = 0.0 if step.tails is None or degrees is None else step.tails.gain(degrees)
         held = counts > 0
         moved = counts[held] @ np.log(step.mixture.weights[held] / mixture.weights[held])
         if moments.background:

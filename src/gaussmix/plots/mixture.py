@@ -217,8 +217,10 @@ class MixtureDisplay:
             labels=rows[1],
             certainty=rows[2],
             masses=masses,
-            ellipses=np.array([[ellipse(*shape, radius) for radius in radii] for *shape, radii in components]),
-            axes=np.array([principal_axes(*shape, radii[0] if radii else 1.0) for *shape, radii in components]),
+            ellipses=np.array(
+                [[ellipse(mean, matrix, radius) for radius in radii] for mean, matrix, radii in components]
+            ),
+            axes=np.array([principal_axes(mean, matrix, (*radii, 1.0)[0]) for mean, matrix, radii in components]),
             x=x,
             y=y,
             log_density=mixture.log_density(grid).reshape(len(y), len(x)),

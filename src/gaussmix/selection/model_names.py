@@ -35,7 +35,13 @@ class ModelSpec(NamedTuple):
         return isinstance(self, NoiseModelSpec)
 
     def with_noise(self) -> "ModelSpec":
-        """Return the same model with uniform noise."""
+        """Return the same model with uniform noise.
+
+        Returns
+        -------
+        ModelSpec
+            The model.
+        """
         return NoiseModelSpec(self.n_components, self.covariance_type)
 
     @property
@@ -44,12 +50,29 @@ class ModelSpec(NamedTuple):
         return "student" if isinstance(self, StudentModelSpec) else "gaussian"
 
     def of_family(self, family: str) -> "ModelSpec":
-        """Return the same model, without noise, of a family."""
+        """Return the same model, without noise, of a family.
+
+        Parameters
+        ----------
+        family : {"gaussian", "student"}
+            Family of the distributions.
+
+        Returns
+        -------
+        ModelSpec
+            The model.
+        """
         kind = StudentModelSpec if family == "student" else ModelSpec
         return kind(self.n_components, self.covariance_type)
 
     def without_noise(self) -> "ModelSpec":
-        """Return the same model without noise."""
+        """Return the same model without noise.
+
+        Returns
+        -------
+        ModelSpec
+            The model.
+        """
         return ModelSpec(self.n_components, self.covariance_type)
 
 

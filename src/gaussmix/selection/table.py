@@ -295,7 +295,20 @@ class SelectionTable:
         return spec.with_noise() if self.has_noise(line) else spec
 
     def kind_of(self, line: int, noise: str, student: str) -> str:
-        """Return one of two texts for a model with noise or of t distributions, else nothing."""
+        """Return one of two texts for a model with noise or of t distributions, else nothing.
+
+        Parameters
+        ----------
+        line : int
+            Line of the table, from 0.
+        noise, student : str
+            The texts.
+
+        Returns
+        -------
+        str
+            A text.
+        """
         if self.family is not None and self.family[line] == "student":
             return student
         return noise if self.has_noise(line) else ""

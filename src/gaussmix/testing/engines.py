@@ -55,8 +55,8 @@ def check_engine(make_engine: MakeEngine, *, rtol: float = 1e-12) -> None:
             rng = np.random.default_rng(n_rows)
             whitened, rows = random_with_common_basis(form, 8, 16, n_rows, rng)
             _check_passes(make_engine, whitened, rows, None, rng, rtol)
-            heavy = replace(whitened, degrees_of_freedom=rng.uniform(1, 30, whitened.n_components))
-            _check_passes(make_engine, heavy, rows, None, rng, rtol)
+            tails = replace(whitened, degrees_of_freedom=rng.uniform(1, 30, whitened.n_components))
+            _check_passes(make_engine, tails, rows, None, rng, rtol)
     _check_far_rows(make_engine)
     _check_far_rows_with_noise(make_engine)
 

@@ -92,7 +92,8 @@ class LogDensityDistribution:
         entropy = float(weights @ (drops - whitened.offsets))  # of the row and its component together
         degrees = np.full(len(weights), np.inf) if degrees is None else degrees
         if kept.n_components == 1:
-            return cls(entropy, 0.0, weights, whitened.offsets, d, *np.empty((3, 0)), degrees)
+            none = np.empty(0)
+            return cls(entropy, 0.0, weights, whitened.offsets, d, none, none, none, degrees)
         n_each = min(n_points, _NUMBERS // d, _SCORES // kept.n_components**2) // _REPLICATES
         draws = _Draws.of(kept, whitened, 1 << max(8, n_each.bit_length() - 1))
         levels = draws.levels(_lowest_level(weights, whitened.offsets, d, degrees))

@@ -200,7 +200,7 @@ def _average(found: list[Classes]) -> Classes:
     means: FloatArray = np.mean([mixture.means for mixture in mixtures], axis=0)
     degrees = None
     if mixtures[0].degrees_of_freedom is not None:
-        inverse = [1 / mixture.degrees_of_freedom for mixture in mixtures]
+        inverse = [1 / np.asarray(mixture.degrees_of_freedom, dtype=np.float64) for mixture in mixtures]
         degrees = degrees_of_inverse(np.mean(inverse, axis=0))
     mixture = mixtures[0].with_components(
         weights, means, type(covariance)(roots, covariance.n_components, covariance.n_features), degrees
