@@ -29,13 +29,13 @@ from gaussmix.core.student import (
     stirling_rest,
     surplus,
 )
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import BoolArray, FloatArray
 
 DegreesRule = Literal["each", "shared", "fixed"]
 """Whether the components have degrees of freedom of their own, the same ones, or given ones."""
 
 _FIRST = 0.02  # 1 / nu at most after a step from infinite degrees of freedom
-_LEAST = np.finfo(np.float64).tiny
+_EMPTY = 10 * np.finfo(np.float64).eps  # share of all rows below which a component is empty
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +81,15 @@ class TailStep:
         degrees, structure = mixture.degrees_of_freedom, type(mixture.covariance)
         assert degrees is not None
         assert moments.scaled_counts is not None
-        finite = np.isfinite(degrees)
+        finite = np.isfinite(degrees) & _held(moments)
         known = np.where(finite, degrees, 0.0) * moments.counts
         scaled = np.where(finite, degrees, 0.0) * moments.scaled_counts
         surplus_trace = 0.0 if pseudo is None else pseudo.scatter_trace - rows * mixture.n_features * len(degrees)
         if structure.letters[0] == "V":
             share = surplus_trace / len(degrees)
-            alpha = np.where(finite & (known > 0), (scaled - share) / np.maximum(known, _LEAST), 1.0)
-        elif finite.all():
-            alpha = np.full(len(degrees), (scaled.sum() - surplus_trace) / max(known.sum(), _LEAST))
+            alpha = np.divide(scaled - share, known, out=np.ones(len(degrees)), where=finite)
+        elif np.isfinite(degrees).all() and finite.any():
+            alpha = np.full(len(degrees), (scaled.sum() - surplus_trace) / known.sum())
         else:
             alpha = np.ones(len(degrees))
         return cls(mixture, moments, np.where(alpha > 0, alpha, 1.0), rule)
@@ -121,7 +121,8 @@ class TailStep:
         moments, form = self.moments, FORMS[self.moments.form]
         scaled = moments.scaled_counts
         assert scaled is not None
-        centers = moments.shifts / np.maximum(scaled, _LEAST)[:, None]
+        held = _held(moments)
+        centers = moments.shifts / np.where(held, scaled, np.inf)[:, None]
         about = moments.scatter - form.products(scaled[:, None] * centers, centers)
         shape = (-1, *[1] * (about.ndim - 1)) if form.components_per_scatter(len(scaled)) == 1 else ()
         alpha = self.alpha.reshape(shape) if shape else self.alpha[0]
@@ -136,11 +137,11 @@ class TailStep:
         assert slopes is not None
         if self.rule == "fixed":
             return 1 / degrees
-        weights = counts * information(degrees, self.mixture.n_features)
+        held = _held(self.moments)
+        weights = np.where(held, counts * information(degrees, self.mixture.n_features), np.inf)
         if self.rule == "shared":
-            slopes, weights = np.full(len(slopes), slopes.sum()), np.full(len(slopes), weights.sum())
-        target = 1 / degrees + slopes / np.maximum(weights, _LEAST)
-        return np.where(weights > 0, np.clip(target, 0.0, 1 / LEAST_DEGREES), 1 / degrees)
+            slopes, weights = np.full(len(slopes), slopes.sum()), np.full(len(slopes), weights[held].sum())
+        return np.clip(1 / degrees + slopes / weights, 0.0, 1 / LEAST_DEGREES)
 
     def degrees(self) -> FloatArray:
         """Return the degrees of freedom (k,) that maximize the expected complete-data objective.
@@ -151,7 +152,7 @@ class TailStep:
         assert degrees is not None
         if self.rule == "fixed":
             return degrees
-        moved = np.isfinite(degrees) & (counts > 0)
+        moved = np.isfinite(degrees) & _held(self.moments)
         degrees = np.where(np.isinf(degrees), degrees_of_inverse(np.minimum(self._scoring_step(), _FIRST)), degrees)
         if not moved.any():
             return degrees
@@ -166,7 +167,7 @@ class TailStep:
         assert degrees is not None
         assert slopes is not None
         assert scaled is not None
-        counts = np.maximum(self.moments.counts, _LEAST)
+        counts = np.where(_held(self.moments), self.moments.counts, np.inf)
         before = surplus(degrees) + 2 * slopes / (counts * degrees**2)
         return before, before + (1 / self.alpha - 1) * scaled / counts + np.log(self.alpha)
 
@@ -175,7 +176,7 @@ class TailStep:
         before, counts, d = self.mixture.degrees_of_freedom, self.moments.counts, self.mixture.n_features
         assert before is not None
         total = -0.5 * d * float(counts @ np.log(self.alpha))
-        at = np.isfinite(before) & np.isfinite(degrees) & (counts > 0)
+        at = np.isfinite(before) & np.isfinite(degrees) & _held(self.moments)
         old, new, n = before[at], degrees[at], counts[at]
         first, second = (values[at] for values in self._surpluses())
         rest = stirling_rest(new / 2) - stirling_rest(old / 2)
@@ -191,6 +192,11 @@ class TailStep:
         move = self._scoring_step() - 1 / before
         within_reach = slopes * move - 0.5 * weights * move**2
         return float(np.maximum(within_reach - 0.5 * slopes * (1 / degrees - 1 / before), 0.0).sum())
+
+
+def _held(moments: Moments) -> BoolArray:
+    """Return the components (k,) that have rows."""
+    return np.asarray(moments.counts > _EMPTY * moments.weight)
 
 
 def proposed_degrees(mixture: Mixture, moments: Moments, rule: DegreesRule) -> FloatArray | None:
