@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Without --no-compile, pip compiles every module of every package, and a command imports a few of them only.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
-BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory import_time acceleration default_fit busy concurrency adversarial optima search_time missing_values imputation em_batch shared_axes incomplete_passes alignment coverage plots onnx_precision conditioning regression cluster_rules
+BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory import_time acceleration default_fit busy concurrency adversarial optima search_time missing_values imputation em_batch shared_axes incomplete_passes alignment coverage plots onnx_precision conditioning regression cluster_rules noise
 # Every BLAS chooses its own kernels.
 FAIR := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
 # The editable install records the packages, so a new one is a reason to install again.
@@ -51,6 +51,7 @@ bench: $(VENV)/.bench
 # DATA: a folder with bsds500_val, grabcut, gmm_classics and medical; EVALUATION: one with the metrics and the phantom.
 bench-segmentation: $(VENV)/.segmentation-bench
 	$(FAIR) $(BIN)/python benchmarks/segmentation/large.py --peers
+	$(BIN)/python benchmarks/segmentation/tiles.py
 	$(BIN)/python benchmarks/segmentation/potts.py --peers
 	$(BIN)/python benchmarks/segmentation/photographs.py --data $(DATA) --evaluation $(EVALUATION)
 	$(BIN)/python benchmarks/segmentation/jpeg.py

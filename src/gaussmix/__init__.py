@@ -16,6 +16,7 @@ from gaussmix.core.errors import (
     ModelFileError,
 )
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.stored_moments import StoredMoments
 
 if TYPE_CHECKING:
     from gaussmix.classification import MixtureClassifier
@@ -66,6 +67,7 @@ __all__ = [
     "Mixture",
     "MixtureClassifier",
     "ModelFileError",
+    "StoredMoments",
     "StudentMixture",
     "__version__",
     "agglomerate",

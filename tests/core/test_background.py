@@ -9,7 +9,9 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from gaussmix import Mixture
+from gaussmix import Mixture, StoredMoments, compare_mixtures, merge_components, trace_em
+from gaussmix.components.distances import mixture_wasserstein, total_variation
+from gaussmix.convert import to_matlab, to_onnx, to_sklearn
 from gaussmix.core.affine import mapped
 from gaussmix.core.background import Background
 from gaussmix.core.covariance import STRUCTURES
@@ -76,7 +78,7 @@ def test_the_components_alone(noisy, rows):
 
 
 def test_count_of_parameters(noisy):
-    assert noisy.n_parameters == noisy.without_noise().n_parameters + 2
+    assert noisy.n_parameters == noisy.without_noise().n_parameters + 1 + 2 * 2 * 3  # the weight, and 2 for each bound
 
 
 def test_copies_and_other_orders_keep_the_noise(noisy, rows):
@@ -158,3 +160,46 @@ def test_lengths_of_a_box(lengths):
 def test_volume_that_double_precision_cannot_hold():
     assert Background(0.5, np.zeros(3), 1e150 * np.eye(3)).volume == math.inf
     assert Background(0.5, np.zeros(3), 1e-150 * np.eye(3)).volume == 0
+
+
+def test_what_is_defined_for_components_alone_says_so(noisy, rows):
+    refusals = [
+        lambda: noisy.impute(rows), lambda: noisy.denoise(rows, np.ones(3)), lambda: noisy.condition(rows[:, :1], [0]),
+        lambda: noisy.cdf(rows), noisy.modes, noisy.mode, noisy.entropy, lambda: noisy.density_level(0.5),
+        noisy.log_density_distribution, lambda: noisy.marginal([0]).quantile(0.5),
+        lambda: total_variation(noisy, noisy), lambda: mixture_wasserstein(noisy, noisy),
+        lambda: compare_mixtures(noisy, noisy), lambda: merge_components(noisy, method="ridgeline-ratio"),
+        lambda: to_sklearn(noisy), lambda: to_matlab(noisy), lambda: to_onnx(noisy), lambda: trace_em(rows, noisy),
+        lambda: StoredMoments.of(noisy, rows),
+    ]  # fmt: skip
+    for call in refusals:
+        with pytest.raises(ValueError, match="without_noise"):
+            call()
+
+
+def test_marginals_and_conditionals_have_the_noise_of_their_features(noisy, rows):
+    lengths, weight = np.exp(noisy.background.log_lengths), noisy.background.weight
+    marginal = noisy.marginal([2, 0])
+    assert marginal.background.volume == pytest.approx(lengths[[2, 0]].prod())
+    given = {1: float(rows[0, 1])}
+    conditional = noisy.conditional(given)
+    share = noisy.marginal([1]).responsibilities(rows[:1, 1:2])[0, -1]
+    assert conditional.background.weight == pytest.approx(share)
+    assert conditional.weights.sum() + share == pytest.approx(1)
+    density = noisy.log_density(rows[:1]) - noisy.marginal([1]).log_density(rows[:1, 1:2])
+    np.testing.assert_allclose(conditional.log_density(rows[:1, [0, 2]]), density, rtol=1e-9)
+    drawn, labels = noisy.sample(50, 0, given=given)
+    assert (drawn[:, 1] == given[1]).all()
+    assert set(labels) <= {-1, 0, 1, 2}
+    assert weight == 0.2
+
+
+def test_text_names_the_noise(noisy):
+    assert "uniform noise, weight 0.2" in str(noisy)
+    assert "weight of the noise 0.2" in noisy._repr_html_()
+
+
+def test_all_rows_may_be_noise(noisy, rows):
+    nothing = noisy.with_components(np.zeros(3), noisy.means, noisy.covariance, noise_weight=1.0)
+    np.testing.assert_array_equal(nothing.labels(rows), -1)
+    np.testing.assert_allclose(nothing.without_noise().weights, 1 / 3)

@@ -57,9 +57,9 @@ def test_without_noise():
     assert np.isnan(plain.noise_volume_)
 
 
-def test_criteria_count_the_weight_and_the_volume(estimator, table):
+def test_criteria_count_the_weight_and_the_bounds(estimator, table):
     rows = table[0]
-    n_parameters = 2 + 3 * 2 + 3 * 3 + 2
+    n_parameters = 2 + 3 * 2 + 3 * 3 + 1 + 4 * 2
     expected = -2 * total(estimator, rows) + n_parameters * np.log(len(rows))
     assert estimator.bic(rows) == pytest.approx(expected)
     shares = estimator.predict_proba(rows)
@@ -240,3 +240,9 @@ def test_rows_without_a_volume():
         GaussianMixture(2, noise="uniform", noise_volume="hull").fit(np.random.default_rng(0).standard_normal((50, 7)))
     with pytest.raises(ValueError, match="needs more than 2 complete rows"):
         GaussianMixture(1, noise="uniform", noise_volume="hull").fit([[0.0, 1], [1, 0], [np.nan, 3], [2, np.nan]])
+
+
+def test_streams_have_no_noise(table):
+    for call in (lambda gm: gm.partial_fit(table[0]), lambda gm: gm.merge([])):
+        with pytest.raises(ValueError, match="noise=None"):
+            call(GaussianMixture(3, noise="uniform"))

@@ -360,6 +360,7 @@ def mixture_wasserstein(first: Mixture, second: Mixture) -> Transport:
     >>> round(mixture_wasserstein(one, other).distance, 3)
     1.581
     """
+    require_comparable(first, second)
     require_components_only(first, second)
     costs = squared_wasserstein(first, second)
     k1, k2 = costs.shape

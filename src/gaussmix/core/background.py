@@ -78,6 +78,16 @@ class Background:
         return type(self), (self.weight, self.center, self.edges)
 
     @property
+    def n_parameters(self) -> int:
+        """The number of parameters in criteria: one for the weight, and two for each of the 2 d bounds of the region.
+
+        A bound at the outermost row raises the log-likelihood by one nat on average, twice as much as a parameter of a
+        regular model does, and its error is of the order 1 / n. mclust counts two parameters in all, with which BIC
+        prefers noise in many small tables without any.
+        """
+        return 1 + 4 * len(self.center)
+
+    @property
     def log_volume(self) -> float:
         """The log of the volume, in the units of the features."""
         return float(np.linalg.slogdet(self.edges)[1])
@@ -95,23 +105,64 @@ class Background:
         return np.asarray(logs + (self.log_volume - logs.sum()) / len(logs))
 
     def with_weight(self, weight: float) -> "Background":
-        """Return the same noise with another weight."""
+        """Return the same noise with another weight.
+
+        Parameters
+        ----------
+        weight : float
+            The weight.
+
+        Returns
+        -------
+        Background
+            The noise.
+        """
         result = Background(weight, self.center, self.edges)
         result.__dict__["log_lengths"] = self.log_lengths  # it is needed at every step of EM
         return result
 
     def whitened(self) -> WhitenedBackground:
-        """Return the noise in the form that engines read."""
+        """Return the noise in the form that engines read.
+
+        Returns
+        -------
+        WhitenedBackground
+            Log weight and log lengths.
+        """
         log_weight = math.log(self.weight) if self.weight > 0 else -math.inf
         return WhitenedBackground(log_weight, self.log_lengths)
 
     def of_features(self, features: Sequence[int] | IntArray) -> "Background":
-        """Return the noise of some of the features, uniform in a box."""
+        """Return the noise of some of the features, uniform in a box.
+
+        Parameters
+        ----------
+        features : sequence of int
+            Positions of the features.
+
+        Returns
+        -------
+        Background
+            The noise, with the same weight.
+        """
         at = np.asarray(features, dtype=np.int64)
         return Background(self.weight, self.center[at], np.diag(np.exp(self.log_lengths[at])))
 
     def mapped(self, matrix: FloatArray, shift: FloatArray) -> "Background":
-        """Return the noise of ``x @ matrix + shift``, with an invertible matrix (d, d)."""
+        """Return the noise of ``x @ matrix + shift``.
+
+        Parameters
+        ----------
+        matrix : (d, d) array
+            Invertible.
+        shift : (d,) array
+            Added to every row.
+
+        Returns
+        -------
+        Background
+            The noise, with the same weight.
+        """
         return Background(self.weight, self.center @ matrix + shift, matrix.T @ self.edges)
 
     def lifted(
@@ -138,6 +189,11 @@ class Background:
             Coefficients of the functions.
         deviations : (m,) array
             Standard deviations of the normal noise.
+
+        Returns
+        -------
+        Background
+            The noise, with the same weight.
         """
         kept, dropped = columns
         n_kept = len(kept)
@@ -150,5 +206,18 @@ class Background:
         return Background(self.weight, center, edges)
 
     def sample(self, n: int, rng: Random) -> FloatArray:
-        """Draw rows (n, d) from the region."""
+        """Draw rows from the region.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows.
+        rng : Generator or RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        (n, d) array
+            Independent draws.
+        """
         return self.center + rng.uniform(-0.5, 0.5, (n, len(self.center))) @ self.edges.T

@@ -155,13 +155,10 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
 
     @property
     def n_parameters(self) -> int:
-        """The number of free parameters; noise adds its weight and its volume, as in mclust.
-
-        Degrees of freedom that are equal count as one.
-        """
+        """The number of free parameters; noise adds its own, and degrees of freedom that are equal count as one."""
         components = self.n_components - 1 + self.means.size + self.covariance.n_parameters
         components += n_different(self.degrees_of_freedom)
-        return components if self.background is None else components + 2
+        return components if self.background is None else components + self.background.n_parameters
 
     @property
     def covariance_type(self) -> str:
@@ -295,11 +292,13 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         Returns
         -------
         Mixture
-            The distribution of the rows that are not noise.
+            The distribution of the rows that are not noise; with equal weights if all rows are noise.
         """
         if self.background is None:
             return self
-        return replace(self, weights=self.weights / self.weights.sum(), background=None)
+        total, k = self.weights.sum(), self.n_components
+        weights = self.weights / total if total > 0 else np.full(k, 1 / k)
+        return replace(self, weights=weights, background=None)
 
     def reordered(self, order: Iterable[int]) -> "Mixture":
         """Return the same mixture with its components in another order.

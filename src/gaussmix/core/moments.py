@@ -199,7 +199,7 @@ class Moments:
         (k + k d + s,) array
             Factors, one for each number of `flat`, valid in units in which every component is nearly standard normal.
         """
-        least = np.finfo(np.float64).eps * self.counts.sum()
+        least = np.finfo(np.float64).eps * (self.counts.sum() + (self.background or 0.0))
         counts = np.maximum(self.counts, least)
         per_component = 1 / np.sqrt(counts)
         d = self.shifts.shape[1]

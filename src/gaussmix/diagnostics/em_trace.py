@@ -127,10 +127,10 @@ def trace_em(X: ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: A
            [-1.901, -1.901, -1.888],
            [-1.888, -1.888, -1.881]])
     """
-    start.refuse_noise("trace_em")
-    refuse_degrees(start.degrees_of_freedom, "trace_em")
     if not isinstance(start, Mixture):
         raise TypeError(f"start must be a Mixture, got {type(start).__name__}")
+    start.refuse_noise("trace_em")
+    refuse_degrees(start.degrees_of_freedom, "trace_em")
     if n_iter != int(n_iter) or n_iter < 1:
         raise ValueError(f"n_iter must be a whole number, at least 1; got {n_iter!r}")
     rows = as_weighted_rows(X, sample_weight, start.n_features, start.feature_names)

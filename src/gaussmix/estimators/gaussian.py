@@ -31,7 +31,7 @@ from gaussmix.estimators.fit_warnings import (
 )
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.fitted_noise import FittedNoiseMixin
-from gaussmix.estimators.fitted_run import FittedRunMixin
+from gaussmix.estimators.online_fit import OnlineFitMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
     of_used,
@@ -52,7 +52,7 @@ from gaussmix.fitting.stopping import Stop
 
 
 class GaussianMixture(
-    FittedRunMixin,
+    OnlineFitMixin,
     FittedNoiseMixin,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
     FittedMixtureMixin,

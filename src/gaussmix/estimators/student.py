@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -151,6 +151,14 @@ class StudentMixture(GaussianMixture):
             order_by=order_by,
         )
         self.degrees_of_freedom = degrees_of_freedom
+
+    def partial_fit(self, *rows: Any, **options: Any) -> Self:
+        """Raise a ValueError: t distributions are fitted to all rows at once, by ``fit``."""
+        raise ValueError("partial_fit is not defined for t distributions: use fit, or a GaussianMixture")
+
+    def merge(self, *moments: Any) -> Self:
+        """Raise a ValueError: t distributions are fitted to all rows at once, by ``fit``."""
+        raise ValueError("merge is not defined for t distributions: use fit, or a GaussianMixture")
 
     @property
     def degrees_of_freedom_(self) -> FloatArray:

@@ -307,6 +307,8 @@ def _scale(weights: FloatArray, means: FloatArray, variances: FloatArray) -> Flo
 
     A constant feature gets the mean over the other features, or 1 if all are constant.
     """
+    if not weights.any():  # all rows are noise
+        weights = np.ones(len(weights))
     weights = weights / weights.sum()
     center = weights @ means
     scale = weights @ variances

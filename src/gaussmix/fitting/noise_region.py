@@ -17,6 +17,7 @@ VOLUMES = ("hypvol", "hull")
 MOST_HULL_FEATURES = 6
 """Most features whose hull is computed: its facets grow exponentially with them."""
 
+_THINNEST = 1e-7  # relative to the greatest length; columns that depend on others have less by rounding
 _BLOCK = 1 << 20  # numbers that are converted to float64 at a time
 _DEPENDENT = (
     "noise needs a volume, but the columns of X are linear functions of each other: leave some out, or give the volume "
@@ -33,9 +34,9 @@ def region_of(rows: WeightedRows, volume: float | str) -> Background:
         Rows; those of weight zero do not count, and missing values do not limit the region.
     volume : {"hypvol", "hull"} or float
         "hypvol" is the smaller one of two boxes around the rows: along the features, and along the principal axes of
-        complete rows, as ``hypvol`` of mclust (Banfield and Raftery 1993). "hull" is the volume of the convex hull of
-        complete rows, and a number a volume in the units of the features. Both of these have the box along the
-        features as region, scaled to the volume.
+        complete rows, as ``hypvol`` of mclust (Banfield and Raftery 1993); the former if the rows are flat. "hull" is
+        the volume of the convex hull of complete rows, and a number a volume in the units of the features. Both of
+        these have the box along the features as region, scaled to the volume.
 
     Returns
     -------
@@ -69,7 +70,7 @@ def region_of(rows: WeightedRows, volume: float | str) -> Background:
     if positive.missing is not None or rows.n_features == 1:
         return box
     turned = _principal_box(positive, center, lengths)
-    return turned if turned.log_volume < box.log_volume else box
+    return box if turned is None or turned.log_volume >= box.log_volume else turned
 
 
 def _factor(log_volume: float, lengths: FloatArray) -> float:
@@ -77,8 +78,8 @@ def _factor(log_volume: float, lengths: FloatArray) -> float:
     return math.exp((log_volume - float(np.log(lengths).sum())) / len(lengths))
 
 
-def _principal_box(rows: WeightedRows, center: FloatArray, lengths: FloatArray) -> Background:
-    """Return noise over the box along the principal axes of complete rows."""
+def _principal_box(rows: WeightedRows, center: FloatArray, lengths: FloatArray) -> Background | None:
+    """Return noise over the box along the principal axes of complete rows; None if it is flat."""
     unit = math.ldexp(1.0, math.frexp(float(lengths.max()))[1])
     weights, total = rows.explicit_weights, rows.total
     mean, products = np.zeros(len(center)), np.zeros((len(center), len(center)))
@@ -90,8 +91,8 @@ def _principal_box(rows: WeightedRows, center: FloatArray, lengths: FloatArray) 
     coordinates = [part @ axes for _, part in _parts(rows, center, unit)]
     low = np.min([part.min(axis=0) for part in coordinates], axis=0)
     high = np.max([part.max(axis=0) for part in coordinates], axis=0)
-    if not (high > low).all():
-        raise ValueError(_DEPENDENT)
+    if (high - low).min() <= _THINNEST * (high - low).max():
+        return None
     return Background(0.0, center + unit * (axes @ ((low + high) / 2)), unit * axes * (high - low))
 
 

@@ -163,7 +163,7 @@ def _expected_rows(mixture: Mixture, counts: FloatArray, component: int, others:
         distances = ((offsets[others] - offsets[component]) ** 2 / both).sum(axis=1)
         own_log_det = float(np.log(variances[component]).sum())
     else:
-        roots = whiten.T @ mixture.covariance.roots
+        roots = whiten.T @ mixture.covariance.dense_roots()
         offsets = (mixture.means[others] - mixture.means[component]) @ whiten
         sum_roots = lower_root(roots[others] @ roots[others].transpose(0, 2, 1) + roots[component] @ roots[component].T)
         if not (np.diagonal(sum_roots, axis1=1, axis2=2) > 0).all():  # squares do not resolve the thinnest directions

@@ -160,7 +160,13 @@ def compare_with_search(
         rows = reduce_rows(columns, rows)
     d = mixture.n_features
     has_noise = mixture.background is not None
-    n_parameters = k - 1 + k * d + structure.count_parameters(k, d) + 2 * has_noise
+    n_parameters = (
+        k
+        - 1
+        + k * d
+        + structure.count_parameters(k, d)
+        + (mixture.background.n_parameters if mixture.background is not None else 0)
+    )
     moments = engine_for(rows).accumulate(mixture.whitened())
     table = search.results_
     same = [

@@ -40,7 +40,7 @@ class ModelSpec(NamedTuple):
         Returns
         -------
         ModelSpec
-            The model.
+            A tuple with a third entry, "noise".
         """
         return NoiseModelSpec(self.n_components, self.covariance_type)
 
@@ -71,7 +71,7 @@ class ModelSpec(NamedTuple):
         Returns
         -------
         ModelSpec
-            The model.
+            A pair.
         """
         return ModelSpec(self.n_components, self.covariance_type)
 
