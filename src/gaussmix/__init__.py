@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         GaussianMixtureImputer,
         GaussianMixtureOutlierDetector,
         GaussianMixtureRegressor,
+        StudentMixture,
     )
     from gaussmix.fitting.agglomeration_tree import agglomerate
     from gaussmix.inference import (
@@ -67,6 +68,7 @@ __all__ = [
     "MixtureClassifier",
     "ModelFileError",
     "StoredMoments",
+    "StudentMixture",
     "__version__",
     "agglomerate",
     "align",
@@ -96,6 +98,7 @@ _LATER = {
     "GaussianMixtureImputer": "gaussmix.estimators",
     "GaussianMixtureOutlierDetector": "gaussmix.estimators",
     "GaussianMixtureRegressor": "gaussmix.estimators",
+    "StudentMixture": "gaussmix.estimators",
     "MixtureClassifier": "gaussmix.classification",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",

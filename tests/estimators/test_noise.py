@@ -240,9 +240,3 @@ def test_rows_without_a_volume():
         GaussianMixture(2, noise="uniform", noise_volume="hull").fit(np.random.default_rng(0).standard_normal((50, 7)))
     with pytest.raises(ValueError, match="needs more than 2 complete rows"):
         GaussianMixture(1, noise="uniform", noise_volume="hull").fit([[0.0, 1], [1, 0], [np.nan, 3], [2, np.nan]])
-
-
-def test_streams_have_no_noise(table):
-    for call in (lambda gm: gm.partial_fit(table[0]), lambda gm: gm.merge([])):
-        with pytest.raises(ValueError, match="noise=None"):
-            call(GaussianMixture(3, noise="uniform"))

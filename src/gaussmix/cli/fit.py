@@ -9,6 +9,8 @@ import typer
 from gaussmix.cli.console import command, fit_progress, notes, run_fit
 from gaussmix.cli.options import (
     Components,
+    Family,
+    FamilyOption,
     HeaderFlag,
     Init,
     ModelName,
@@ -58,6 +60,7 @@ def fit(
     ] = None,
     time_budget: TimeBudget = None,
     noise: NoiseFlag = False,
+    family: FamilyOption = Family.GAUSSIAN,
     seed: SeedOption = 0,
     columns: ColumnsOption = None,
     weights: WeightsOption = None,
@@ -72,10 +75,13 @@ def fit(
     least = max(2, components)
     if rows.n_rows < least:
         raise ValueError(f"{table} has {counted(rows.n_rows, 'row')}; {components} components need at least {least}")
-    from gaussmix.estimators import GaussianMixture
+    from gaussmix.estimators import GaussianMixture, StudentMixture
 
+    if noise and family is Family.STUDENT:
+        raise ValueError("t distributions and uniform noise cannot be combined: leave out --noise or --family")
     with fit_progress(notes(), n_starts=None if init is None else n_init or 1) as callback:
-        estimator = GaussianMixture(
+        kind = StudentMixture if family is Family.STUDENT else GaussianMixture
+        estimator = kind(
             components,
             covariance_type=covariance_type.value,
             random_state=seed,

@@ -30,6 +30,13 @@ Components = Annotated[
 ]
 
 
+class Family(StrEnum):
+    """Families of distributions."""
+
+    GAUSSIAN = "gaussian"
+    STUDENT = "student"
+
+
 class CovarianceType(StrEnum):
     """Names of `gaussmix.core.covariance.COVARIANCES`."""
 
@@ -95,6 +102,9 @@ RegCovar = Annotated[
         metavar="NUMBER|NAME",
         help="Number added to every variance, or a penalty (chen-tan, inverse-wishart); default: a very weak penalty.",
     ),
+]
+FamilyOption = Annotated[
+    Family, typer.Option("--family", help="gaussian, or student: t distributions, for heavy tails and outliers.")
 ]
 NoiseFlag = Annotated[
     bool, typer.Option("--noise", metavar="", help="Add uniform noise for rows that belong to no component (label -1).")

@@ -25,6 +25,7 @@ from gaussmix.core.model_file import (
 )
 from gaussmix.core.moments import Moments
 from gaussmix.core.saving import vectors_of
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.core.validation import as_weighted_rows
 
@@ -57,6 +58,9 @@ class StoredMoments:
 
     mixture: Mixture
     moments: Moments
+
+    def __post_init__(self) -> None:
+        refuse_degrees(self.mixture.degrees_of_freedom, "StoredMoments")
 
     @classmethod
     def of(

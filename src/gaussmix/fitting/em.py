@@ -260,7 +260,7 @@ def fit_em(
     FloatingPointError
         If a row is so far from all components that its density is zero.
     """
-    run = run or EMRun()
+    run, mixture = run or EMRun(), update.prepared(mixture)
     passes = _Passes(engine, update, rough=engine.rough_helps and max_iter > 0 and earlier is None)
     history = list(earlier.history[:-1]) if earlier else []
     limit = max_iter + len(history)

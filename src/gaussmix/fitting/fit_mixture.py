@@ -19,7 +19,7 @@ from gaussmix.fitting.degeneracy import examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
-from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.m_step import MaximumLikelihood, with_degrees
 from gaussmix.fitting.noise_region import region_of
 from gaussmix.fitting.noise_starts import proposals_beside_noise, with_weight_of_noise
 from gaussmix.fitting.sample import Sample
@@ -142,7 +142,7 @@ def _fit_from_starts(
         root = sample.root_within(settings.n_components, form, np.random.default_rng(0))
         update = settings.update_for(rows.total, sample, root)
     else:
-        root, update = None, MaximumLikelihood(ridge=float(settings.reg_covar))
+        root, update = None, with_degrees(MaximumLikelihood(ridge=float(settings.reg_covar)), settings.degrees)
     began = time.perf_counter()
     fits: list[Fit] = []
 

@@ -97,7 +97,8 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
         if soundness.n_unsound > found.soundness.n_unsound:
             break
         mixture, other, sample = fit.mixture, None, larger
-    accelerator = _accelerator(last, ladder.engine.weight, sample) if settings.accelerate else None
+    is_normal = mixture.degrees_of_freedom is None  # sums of t distributions do not determine the step
+    accelerator = _accelerator(last, ladder.engine.weight, sample) if settings.accelerate and is_normal else None
     best = last.run(mixture, settings.max_iter, rule=settings.rule, accelerator=accelerator)
     if other is not None:
         short = last.run(other, SHORT)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.em import Progress
-from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.m_step import MaximumLikelihood, with_degrees
 from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.prior import WEAKEST, Prior
 from gaussmix.fitting.sample import Sample
@@ -37,6 +37,8 @@ class FitSettings:
         Settings of the runs.
     noise_volume : str or float, optional
         Volume of uniform noise (`region_of`); by default there is no noise.
+    degrees : {"each", "shared"} or float, optional
+        Degrees of freedom of t distributions: estimated, or a given number. By default the distributions are normal.
     """
 
     structure: type[AbstractCovariance]
@@ -44,10 +46,12 @@ class FitSettings:
     reg_covar: float | str
     search: SearchSettings
     noise_volume: float | str | None = None
+    degrees: float | str | None = None
 
     def update_for(self, weight: float, sample: Sample, root_within: FloatArray) -> MaximumLikelihood:
         """Return the M-step for rows of a total weight, by `regularized_update`."""
-        return regularized_update(self.reg_covar, self.structure, self.n_components, weight, sample, root_within)
+        update = regularized_update(self.reg_covar, self.structure, self.n_components, weight, sample, root_within)
+        return with_degrees(update, self.degrees)
 
 
 def search_settings(

@@ -141,6 +141,14 @@ def _near(mixture: Mixture, component: int, least: float) -> IntArray:
     return np.asarray(others[bounds > -least])
 
 
+def _roots_of_sums(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Return lower roots (m, d, d) of sums of covariances with given roots (m, d, d) and (d, d), without squares."""
+    stacked = np.concatenate([first, np.broadcast_to(second, first.shape)], axis=2)
+    upper = np.linalg.qr(stacked.transpose(0, 2, 1))[1]
+    signs = np.where(np.diagonal(upper, axis1=1, axis2=2) < 0, -1.0, 1.0)
+    return np.asarray((upper * signs[:, :, None]).transpose(0, 2, 1))
+
+
 def _expected_rows(mixture: Mixture, counts: FloatArray, component: int, others: IntArray, whiten: FloatArray) -> float:
     """Return mu, the expected number of rows of some other components in the region of this one.
 
@@ -158,6 +166,8 @@ def _expected_rows(mixture: Mixture, counts: FloatArray, component: int, others:
         roots = whiten.T @ mixture.covariance.dense_roots()
         offsets = (mixture.means[others] - mixture.means[component]) @ whiten
         sum_roots = lower_root(roots[others] @ roots[others].transpose(0, 2, 1) + roots[component] @ roots[component].T)
+        if not (np.diagonal(sum_roots, axis1=1, axis2=2) > 0).all():  # squares do not resolve the thinnest directions
+            sum_roots = _roots_of_sums(roots[others], roots[component])
         log_det = 2 * np.log(np.diagonal(sum_roots, axis1=1, axis2=2)).sum(axis=1)
         distances = (np.linalg.solve(sum_roots, offsets[:, :, None]) ** 2).sum(axis=(1, 2))
         own_log_det = 2 * float(np.log(np.diagonal(roots[component])).sum())
