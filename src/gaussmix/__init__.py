@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         GaussianMixtureRegressor,
     )
     from gaussmix.fitting.agglomeration_tree import agglomerate
+    from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
     from gaussmix.inference import (
         bootstrap,
         choose_n_components,
@@ -65,6 +66,7 @@ __all__ = [
     "Mixture",
     "MixtureClassifier",
     "ModelFileError",
+    "NormalInverseWishart",
     "__version__",
     "agglomerate",
     "align",
@@ -95,6 +97,7 @@ _LATER = {
     "GaussianMixtureOutlierDetector": "gaussmix.estimators",
     "GaussianMixtureRegressor": "gaussmix.estimators",
     "MixtureClassifier": "gaussmix.classification",
+    "NormalInverseWishart": "gaussmix.fitting.normal_inverse_wishart",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",
     "agglomerate": "gaussmix.fitting.agglomeration_tree",

@@ -316,8 +316,12 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         return self.mixture_.n_components
 
     def _criterion(self, name: str, X: Any, sample_weight: Any, noise_covariance: Any) -> float:
-        moments, p = self._moments(X, sample_weight, noise_covariance), self.mixture_.n_parameters
-        return float(CRITERIA[name](moments.log_likelihood, p, moments.weight, moments.entropy))
+        moments = self._moments(X, sample_weight, noise_covariance)
+        return float(CRITERIA[name](moments.log_likelihood, self._n_parameters, moments.weight, moments.entropy))
+
+    @property
+    def _n_parameters(self) -> int:
+        return self.mixture_.n_parameters
 
     def _whitened(self) -> WhitenedMixture:
         """Return what scores rows: the fitted mixture, or in variational Bayes its posterior."""

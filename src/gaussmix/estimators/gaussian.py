@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from gaussmix.core.engines import engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.moments import Moments
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import Entry
@@ -23,6 +24,7 @@ from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report, inspect_fit
 from gaussmix.diagnostics.fit import FitRecord
+from gaussmix.estimators.constraint_checks import check_constraints, require_constrained_rows, require_held_ratio
 from gaussmix.estimators.fit_warnings import (
     warn_of_fit,
     warn_of_large_errors,
@@ -37,15 +39,18 @@ from gaussmix.estimators.parameter_checks import (
     require_enough_rows,
     require_observed_columns,
     require_order,
+    require_values,
     with_given_parameters,
 )
 from gaussmix.estimators.rollback import RestoredOnFailure
 from gaussmix.estimators.verbose import VerbosePrinter
+from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_mixture import GivenStarts, fit_mixture
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.initialization import Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
 from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
 from gaussmix.fitting.stopping import Stop
 
@@ -191,6 +196,11 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         acceleration: str = "auto",
         time_budget: float | None = None,
         order_by: int | str = "auto",
+        trim: float | None = None,
+        max_variance_ratio: float | None = None,
+        equal_weights: bool = False,
+        fixed: Mapping[str, Any] | None = None,
+        prior: NormalInverseWishart | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -210,6 +220,11 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         self.acceleration = acceleration
         self.time_budget = time_budget
         self.order_by = order_by
+        self.trim = trim
+        self.max_variance_ratio = max_variance_ratio
+        self.equal_weights = equal_weights
+        self.fixed = fixed
+        self.prior = prior
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
         """Fit the mixture to rows.
@@ -276,20 +291,47 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         """
         with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             rows = self._fit(X, sample_weight, noise_covariance)
-            return assign_rows(engine_for(rows), self.mixture_.whitened(), "labels")
+            return self._labels(rows)
+
+    def predict(self, X: Any, *, noise_covariance: Any = None) -> IntArray:
+        """Return the most probable component of each row.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit; NaN is a missing value.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
+
+        Returns
+        -------
+        (n,) array
+            Numbers of components, from 0, in the order of the rows. With ``trim`` a row is -1 if its greatest
+            ``log w_k N(x | k)`` is below that of all rows that the fit kept. It is an array also for a table, and with
+            any ``set_output``, as in scikit-learn.
+        """
+        return self._labels(self._rows(X, None, noise_covariance))
+
+    def _labels(self, rows: WeightedRows) -> IntArray:
+        """Return the labels (n,) of rows; -1 for those below the threshold of a trimmed fit."""
+        labels = assign_rows(engine_for(rows), self.mixture_.whitened(), "labels")
+        trimmed = self.fit_result_.trimmed
+        return labels if trimmed is None else np.where(trimmed.are_kept(self.mixture_, rows), labels, -1)
 
     def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
         check_gaussian_mixture(self)
+        constraints = check_constraints(self)
         rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
         require_observed_columns(rows)
         require_enough_rows(rows, self.n_components)
+        require_constrained_rows(self, rows)
         require_order(self.order_by, rows.names, rows.n_features)
         previous = self._previous_result(rows.n_features)
         rng = check_random_state(self.random_state)
         printer = VerbosePrinter(self.verbose, self.verbose_interval)
-        starts = self._given_starts(previous, rng, printer, rows.with_value)
-        settings = self._settings(starts, previous, self._watcher(printer))
-        reduces = isinstance(self.reg_covar, str) and not self._has_parameters_init and previous is None
+        starts = self._given_starts(previous, rng, printer, rows.with_value, constraints)
+        settings = self._settings(starts, previous, self._watcher(printer), constraints)
+        reduces = self._reduces and previous is None
         result = fit_mixture(rows.informative(), settings, rng, starts=starts, reduce_columns=reduces)
         if self.order_by != "auto" and previous is None:
             result = result.reordered(order_components(result.mixture, self.order_by))
@@ -308,6 +350,12 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
     @property
     def _has_parameters_init(self) -> bool:
         return any(value is not None for value in (self.weights_init, self.means_init, self.precisions_init))
+
+    @property
+    def _reduces(self) -> bool:
+        """Whether the fit may leave out columns: not if numbers of the user refer to all of them."""
+        given = self._has_parameters_init or self.prior is not None or self.max_variance_ratio is not None
+        return isinstance(self.reg_covar, str) and not given
 
     @property
     def _is_drawn(self) -> bool:
@@ -330,7 +378,12 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         return previous
 
     def _given_starts(
-        self, previous: FitResult | None, rng: Random, printer: VerbosePrinter, used: BoolArray
+        self,
+        previous: FitResult | None,
+        rng: Random,
+        printer: VerbosePrinter,
+        used: BoolArray,
+        constraints: Constraints,
     ) -> GivenStarts | None:
         """Return how starts are made, or None for a search; ``used`` (n,) says which rows the fit has."""
         is_auto = isinstance(self.init_params, str) and self.init_params == "auto"
@@ -338,14 +391,20 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             return None
 
         def draw(rows: WeightedRows, update: MaximumLikelihood) -> Mixture:
-            return previous.mixture if previous else self._draw_start(rows, update, rng, used)
+            start = previous.mixture if previous else self._draw_start(rows, update, rng, used)
+            require_held_ratio(constraints, start)
+            return start
 
         before = previous.previous_log_likelihood if previous else -math.inf
         are_drawn = previous is None and self._is_drawn and not self._has_parameters_init
         return GivenStarts(draw, before, printer.print_end, are_drawn)
 
     def _settings(
-        self, starts: GivenStarts | None, previous: FitResult | None, watch: Callable[[Progress], None] | None
+        self,
+        starts: GivenStarts | None,
+        previous: FitResult | None,
+        watch: Callable[[Progress], None] | None,
+        constraints: Constraints,
     ) -> FitSettings:
         n_init = self.n_init if previous is None and self._is_drawn else 1
         search = search_settings(
@@ -353,12 +412,13 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             all_starts=not isinstance(n_init, str),
             tol=self.tol,
             max_iter=self.max_iter,
-            acceleration=self.acceleration,
+            acceleration=self.acceleration if self.trim is None else "none",
             deadline=math.inf if self.time_budget is None else time.perf_counter() + float(self.time_budget),
             watch=watch,
         )
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
-        return FitSettings(covariance_class(self.covariance_type), self.n_components, reg_covar, search)
+        structure, trim = covariance_class(self.covariance_type), None if self.trim is None else float(self.trim)
+        return FitSettings(structure, self.n_components, reg_covar, search, constraints, self.prior, trim)
 
     def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)
@@ -417,6 +477,18 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
     def lower_bounds_(self) -> list[float]:
         """Mean log-likelihood after each iteration, in nats per row."""
         return [float(value) for value in self.history_["log_likelihood"][1:]]
+
+    @property
+    def _n_parameters(self) -> int:
+        """The number of free parameters, without those that are held."""
+        update, mixture = self.fit_result_.update, self.mixture_
+        return mixture.n_parameters - update.n_held(mixture)
+
+    def _moments(self, X: Any, sample_weight: Any, noise_covariance: Any) -> Moments:
+        rows = require_values(self._rows(X, sample_weight, noise_covariance))
+        if self.fit_result_.trimmed is not None:
+            rows = rows.take(self.fit_result_.trimmed.are_kept(self.mixture_, rows))
+        return engine_for(rows).accumulate(self.mixture_.whitened())
 
     def _result_entries(self) -> list[Entry]:
         return [Entry("log-likelihood", f"{self.lower_bound_:.6f} per row"), *super()._result_entries()]

@@ -269,7 +269,7 @@ def fit_em(
     def record(gain: float) -> None:
         history.append(Record(point.mean_log_likelihood, gain, time.perf_counter() - run.began))
 
-    point = passes.evaluate(mixture, None)
+    point = passes.evaluate(update.admit(mixture), None)
     change = point.mean_log_likelihood - run.previous_log_likelihood
     stop = Stop.LIMIT if max_iter > 0 else Stop.START
     gain, check, still = math.inf, Check(), 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gaussmix.core.covariance import structure_of
-from gaussmix.core.engines import AbstractEngine, distinct_rows, engine_for
+from gaussmix.core.engines import AbstractEngine, TrimmedEngine, Trimming, distinct_rows, engine_for
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -24,6 +24,7 @@ from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.settings import FitSettings
 from gaussmix.fitting.split_merge import propose_refills
 from gaussmix.fitting.stopping import Stop
+from gaussmix.fitting.trimmed_search import find_trimmed_optimum
 
 _HUGE_WEIGHT = 1e150  # weights of such a mean are divided by it: their products with squares overflow
 
@@ -85,13 +86,27 @@ def fit_mixture(
         mean = float(rows.weights[rows.weights > 0].mean())
         kept = replace(kept, weights=rows.weights / (mean if mean > _HUGE_WEIGHT else min(1.0, mean)))
     distinct = distinct_rows(kept)
-    engine = engine_for(kept if distinct is None else distinct)
+    passed = kept if distinct is None else distinct
+    engine = engine_for(passed)
+    trimming = None if settings.trim is None else Trimming.of(settings.trim, kept)
     with one_blas_thread(*rows.shape):
-        if starts is None:
-            search = _search(engine, kept.total, settings, rng)
+        if starts is not None:
+            used = engine if trimming is None else TrimmedEngine(passed, engine, trimming)
+            search = _fit_from_starts(used, kept, settings, starts)
+        elif trimming is not None:
+            search = find_trimmed_optimum(
+                passed,
+                engine,
+                trimming,
+                settings.structure,
+                settings.n_components,
+                lambda sample, root_within: settings.update_for(kept.total, sample, root_within),
+                settings.search,
+                int(rng.randint(2**31)),
+            )
         else:
-            search = _fit_from_starts(engine, kept, settings, starts)
-        return FitResult.of(search, rows, columns)
+            search = _search(engine, kept.total, settings, rng)
+        return FitResult.of(search, rows, columns, trim=settings.trim)
 
 
 def _search(engine: AbstractEngine, weight: float, settings: FitSettings, rng: np.random.RandomState) -> SearchResult:
@@ -118,12 +133,11 @@ def _fit_from_starts(
     """
     form, search = settings.structure.form, settings.search
     sample: Sample | None = None
-    if isinstance(settings.reg_covar, str):
+    root, update = None, settings.given_update
+    if update is None:
         sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
         root = sample.root_within(settings.n_components, form, np.random.default_rng(0))
         update = settings.update_for(rows.total, sample, root)
-    else:
-        root, update = None, MaximumLikelihood(ridge=float(settings.reg_covar))
     began = time.perf_counter()
     fits: list[Fit] = []
 
@@ -152,7 +166,7 @@ def _fit_from_starts(
     if lost.any() and starts.are_drawn and search.max_iter > 0 and not is_over():
         if sample is None:
             sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
-        run_all(propose_refills(sample, best.mixture, update, lost, np.random.default_rng(0)))
+        run_all(propose_refills(sample, best.mixture, update.of_parts, lost, np.random.default_rng(0)))
         best = min(fits, key=_rank)
     if fits[-1].stop is Stop.INTERRUPTED:
         best = best.stopped_by(Stop.INTERRUPTED)

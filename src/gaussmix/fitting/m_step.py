@@ -63,6 +63,10 @@ class AbstractUpdate(ABC):
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
         """Return the parameters that maximize the objective, given the moments of a pass with the mixture."""
 
+    def admit(self, mixture: Mixture) -> Mixture:
+        """Return a start that obeys the constraints of the step: by default the mixture itself."""
+        return mixture
+
     def begin(self, mixture: Mixture, moments: Moments) -> Step:
         """Return the parameters for sums that no pass gave: what is known of the mixture is its means and its units."""
         return self.maximize(mixture, moments)
@@ -109,12 +113,31 @@ class MaximumLikelihood(AbstractUpdate):
     prior: Prior | None = None
     _latest: list[tuple[Mixture, Moments]] = field(default_factory=list, init=False, repr=False)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether components are exchangeable and free, as compiled code and stacked mixtures need."""
+        return True
+
+    @property
+    def keeps_order(self) -> bool:
+        """Whether components have places of their own, so that a search must not sort them."""
+        return False
+
+    @property
+    def of_parts(self) -> "MaximumLikelihood":
+        """The M-step of some of the components, for proposals."""
+        return self
+
     def _pseudo_moments(self, mixture: Mixture) -> Moments:
         """Return the pseudo-moments of the prior, cached for the latest mixture."""
         assert self.prior is not None
         if not self._latest or self._latest[0][0] is not mixture:
             self._latest[:] = [(mixture, self.prior.pseudo_moments(mixture))]
         return self._latest[0][1]
+
+    def n_held(self, mixture: Mixture) -> int:
+        """Return the number of parameters of a mixture that the step holds."""
+        return 0
 
     def begin(self, mixture: Mixture, moments: Moments) -> Step:
         return self._maximize(mixture, moments, is_start=True)
@@ -129,14 +152,14 @@ class MaximumLikelihood(AbstractUpdate):
         if empty.any():
             counts, shifts = np.where(empty, 0.0, counts), np.where(empty[:, None], 0.0, shifts)
             moments = replace(moments, counts=counts, shifts=shifts)
-        weights, rows, about = counts / counts.sum(), counts, moments
+        weights, rows, about = self._next_weights(mixture, counts), counts, moments
         if self.prior is not None:
             about = moments + self._pseudo_moments(mixture)
             counts, shifts, rows = about.counts, about.shifts, counts + self.prior.strength_each(mixture)
-        centers = shifts / np.maximum(counts, _LEAST)[:, None]
+        centers = self._next_centers(counts, shifts)
         means = mixture.means + previous.color_each(centers)
         scatter = about.scatter_about(centers)
-        covariance = previous.maximize(rows, scatter, self.ridge)
+        covariance = self._next_covariance(previous, rows, scatter)
 
         variances = covariance.variances()
         rounding = previous.n_features * _SINGULAR * variances
@@ -153,11 +176,55 @@ class MaximumLikelihood(AbstractUpdate):
             if is_start:
                 covariance = covariance.inflated(np.where(collapsed[:, None], floor, 0.0))
             else:
-                covariance = _raised(previous, rows, scatter, floor, collapsed, self.ridge)
+                covariance = self._raised(previous, rows, scatter, floor, collapsed)
         elif squares and not is_start and self.ridge == 0:  # squares do not resolve the thinnest directions
             least = -_LOSS * float(rows.sum()) * previous.n_features
-            covariance = covariance if _covariance_gain(previous, covariance, rows, scatter) >= least else previous
+            covariance = covariance if covariance_gain(previous, covariance, rows, scatter) >= least else previous
         return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed, self.ridge)
+
+    def _next_weights(self, mixture: Mixture, counts: FloatArray) -> FloatArray:
+        """Return the weights (k,) of the step."""
+        return counts / counts.sum()
+
+    def _next_centers(self, counts: FloatArray, shifts: FloatArray) -> FloatArray:
+        """Return the means (k, d) of the step minus the current ones, in whitened units."""
+        return shifts / np.maximum(counts, _LEAST)[:, None]
+
+    def _next_covariance(
+        self, previous: AbstractCovariance, rows: FloatArray, scatter: FloatArray
+    ) -> AbstractCovariance:
+        """Return the covariances of the step, for a scatter about its means."""
+        return previous.maximize(rows, scatter, self.ridge)
+
+    def _raised(
+        self,
+        previous: AbstractCovariance,
+        rows: FloatArray,
+        scatter: FloatArray,
+        floor: FloatArray,
+        collapsed: BoolArray,
+    ) -> AbstractCovariance:
+        """Return the covariance of the M-step, with the variances of collapsed components raised to a floor (d,).
+
+        A variance is not raised above the one before the step. The expected log-likelihood decreases monotonically
+        between its maximum and the covariance before the step, so the objective does not fall. With a constraint across
+        components this is checked, and also that no component becomes thinner than the floor. If either check fails,
+        the covariance before the step is kept.
+        """
+        form, root = FORMS[previous.form], np.sqrt(floor)
+        if not form.is_diagonal:
+            root = np.diag(root)
+        least = previous.whitened_scatter(root)
+        raised = form.raised(scatter, rows, least, collapsed, previous.n_features)
+        covariance = self._next_covariance(previous, rows, raised)
+        if not (covariance.pivots() > 0).all():  # the change was too great for double precision
+            return previous
+        if not isinstance(previous, AbstractConstrained):
+            return covariance
+        before, after = (one.relative_variances(rows, root)[0][:, 0] for one in (previous, covariance))
+        if not (after >= np.minimum(1.0, before)).all():
+            return previous
+        return covariance if 0 <= covariance_gain(previous, covariance, rows, scatter) < math.inf else previous
 
     @property
     def never_falls(self) -> bool:
@@ -182,37 +249,7 @@ class MaximumLikelihood(AbstractUpdate):
         return float(moved + rows @ (new.log_det() - old.log_det()) + 0.5 * (trace - own))
 
 
-def _raised(
-    previous: AbstractCovariance,
-    rows: FloatArray,
-    scatter: FloatArray,
-    floor: FloatArray,
-    collapsed: BoolArray,
-    ridge: float,
-) -> AbstractCovariance:
-    """Return the covariance of the M-step, with the variances of collapsed components raised to a floor (d,).
-
-    A variance is not raised above the one before the step. The expected log-likelihood decreases monotonically between
-    its maximum and the covariance before the step, so the objective does not fall. With a constraint across components
-    this is checked, and also that no component becomes thinner than the floor. If either check fails, the covariance
-    before the step is kept.
-    """
-    form, root = FORMS[previous.form], np.sqrt(floor)
-    if not form.is_diagonal:
-        root = np.diag(root)
-    least = previous.whitened_scatter(root)
-    covariance = previous.maximize(rows, form.raised(scatter, rows, least, collapsed, previous.n_features), ridge)
-    if not (covariance.pivots() > 0).all():  # the change was too great for double precision
-        return previous
-    if not isinstance(previous, AbstractConstrained):
-        return covariance
-    before, after = (one.relative_variances(rows, root)[0][:, 0] for one in (previous, covariance))
-    if not (after >= np.minimum(1.0, before)).all():
-        return previous
-    return covariance if 0 <= _covariance_gain(previous, covariance, rows, scatter) < math.inf else previous
-
-
-def _covariance_gain(
+def covariance_gain(
     previous: AbstractCovariance, covariance: AbstractCovariance, rows: FloatArray, scatter: FloatArray
 ) -> float:
     """Return the gain of the expected complete-data objective, in nats, from a covariance in place of another one."""

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 from gaussmix.fitting.wide_starts import is_same_start
 
+Item = TypeVar("Item")
 Start = Mixture | FloatArray
 """A mixture, or a state of compiled code (`CompiledRows`)."""
 
@@ -207,7 +209,7 @@ class Multistart:
         up to four more starts run to convergence: a component is sound until it has collapsed. The first start always
         runs to convergence, because it is that of scikit-learn. Returns the optima, best first.
         """
-        starts = self._in_time(starts)
+        starts = self.in_time(starts)
         short = self.short_runs(itertools.islice(starts, _FIRST))
         kept, some = short[0], ranked(short)[:_AGREED]
         longer = dict(zip(map(id, some), self.longer_runs(some, LONGER), strict=True))
@@ -249,7 +251,7 @@ class Multistart:
         """
         runs: list[Run] = []
         tried: list[tuple[Mixture, Run]] = []
-        for start in self._in_time(starts):
+        for start in self.in_time(starts):
             assert isinstance(start, Mixture)
             same = [run for other, run in tried if is_same_start(start, other)]
             tried.append((start, same[0] if same else self.run(start, SHORT, rule=self.near)))
@@ -264,7 +266,7 @@ class Multistart:
         if best.n_lost == 0:
             return best
         lost = find_lost(best.mixture, best.counts)
-        proposals = propose_refills(self.data, best.mixture, self.update, lost, rng)
+        proposals = propose_refills(self.data, best.mixture, self.update.of_parts, lost, rng)
         return ranked([best, *(self.run(mixture, LAST) for mixture in proposals)])[0]
 
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
@@ -292,14 +294,14 @@ class Multistart:
     def _improve(self, best: Run, moves_from: Callable[[Run], Iterator[Start]], n_iter: int, patience: int) -> Run:
         """Try moves from the best run, and from any better one they find, until ``patience`` rounds have failed."""
         failures = 0
-        moves = self._in_time(moves_from(best))
+        moves = self.in_time(moves_from(best))
         while failures < patience:
             tried = ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))
             if not tried:
                 break
             run = self.go_on(tried[0], LAST, to_beat=best)
             if run.beats(best):
-                best, failures, moves = run, 0, self._in_time(moves_from(run))
+                best, failures, moves = run, 0, self.in_time(moves_from(run))
             else:
                 failures += 1
         return best
@@ -324,7 +326,8 @@ class Multistart:
         """Run a few iterations of plain EM from each start; their likelihoods rank starts better than those before."""
         mixtures = [start for start in starts if isinstance(start, Mixture)]
         n_pairs = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)
-        if len(mixtures) < 2 or n_pairs > _FEW_PAIRS or "E" in mixtures[0].covariance.letters:
+        is_stackable = self.update.is_plain and not any("E" in one.covariance.letters for one in mixtures[:1])
+        if len(mixtures) < 2 or n_pairs > _FEW_PAIRS or not is_stackable:
             runs = []
             for mixture in mixtures:
                 self.n_runs += 1
@@ -397,16 +400,16 @@ class Multistart:
 
     def moves(self, run: Run) -> Iterator[Start]:
         """Yield starts after split-and-merge moves from a run."""
-        return propose_moves(self.data, run.mixture, run.fit.moments, self.update, run.soundness.unsound)
+        return propose_moves(self.data, run.mixture, run.fit.moments, self.update.of_parts, run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
         """Yield starts after random swaps from a run."""
         return propose_swaps(self.data, run.mixture, rng)
 
-    def _in_time(self, starts: Iterable[Start]) -> Iterator[Start]:
-        """Yield starts until the deadline, and at least one."""
-        for start in starts:
-            yield start
+    def in_time(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield starts or runs until the deadline, and at least one."""
+        for item in items:
+            yield item
             if time.perf_counter() > self.settings.deadline:
                 break
 
