@@ -10,7 +10,7 @@ namespace gaussmix::GAUSSMIX_ISA {
 class Incomplete final : public FormKernel {
  public:
   Incomplete(const Mixture& m, const Real* packed, Arena& arena, bool sums)
-      : FormKernel(kRows, m.n_components, arena),
+      : FormKernel(kRows, m, arena),
         d_(m.n_features),
         n_components_(m.n_components),
         n_factors_(Directions::n_factors_of(m)),

@@ -12,10 +12,7 @@ namespace gaussmix::GAUSSMIX_ISA {
 class IncompleteAxes final : public FormKernel {
  public:
   IncompleteAxes(const Mixture& m, const Real* packed, Arena& arena, bool)
-      : FormKernel(kTileRows, m.n_components, arena),
-        mixture_(m),
-        dp_(static_cast<int>(padded(m.n_features))),
-        packed_(packed) {
+      : FormKernel(kTileRows, m, arena), mixture_(m), dp_(static_cast<int>(padded(m.n_features))), packed_(packed) {
     const std::size_t size = static_cast<std::size_t>(m.n_features) * kTileRows;
     columns_ = arena.take(size);
     errors_ = arena.take(m.noise == Noise::none ? 0 : size);

@@ -96,7 +96,7 @@ class Wide final : public FormKernel {
   // To sum over blocks of `size` rows. Whitened rows are kept until their responsibilities are known. If they are too
   // many, the rows that have a share are whitened again.
   Wide(const Mixture& m, const Real* packed, Arena& arena, int size, bool sums)
-      : FormKernel(size, m.n_components, arena),
+      : FormKernel(size, m, arena),
         d_(m.n_features),
         dp_(static_cast<int>(padded(m.n_features))),
         n_components_(m.n_components),
@@ -278,6 +278,7 @@ inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* pack
       Arena own(scratch[thread]);
       wide.score_chunk(k, c * Wide::kChunk, Wide::Thread(wide, own).interleaved);
     });
+    score_background(rows, m, first, count, wide.tile);
     add_log_prior(rows, first, count, wide.tile);
     parallel_for(n_chunks, n_threads, [&](std::int64_t c, int) {
       const int begin = static_cast<int>(c) * Wide::kChunk;
@@ -292,6 +293,7 @@ inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* pack
       *partial.log_likelihood += likelihood[c];
       *partial.entropy += entropy[c];
     }
+    if (m.background) *partial.background += sum_of_background(wide.tile, 0, n_chunks * Wide::kChunk);
   }
 }
 

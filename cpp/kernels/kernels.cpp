@@ -132,11 +132,13 @@ void accumulate(const Rows& rows, const Mixture& m, const double* packed, std::s
     prefetch_rows(rows, first + count, end, kernel.tile.size);
     load_weights(rows, first, count, kernel.tile);
     kernel.score();
+    score_background(rows, m, first, count, kernel.tile);
     add_log_prior(rows, first, count, kernel.tile);
     double log_likelihood = 0.0, entropy = 0.0;
     normalize(kernel.tile, 0, kernel.tile.size, log_likelihood, entropy);
     *partial.log_likelihood += log_likelihood;
     *partial.entropy += entropy;
+    if (m.background) *partial.background += sum_of_background(kernel.tile, 0, kernel.tile.size);
     kernel.add(partial);
   }
   kernel.finish(partial);
@@ -162,6 +164,7 @@ void score(const Rows& rows, const Mixture& m, const double* packed, std::size_t
     kernel.load(rows, first, count);
     prefetch_rows(rows, first + count, end, kernel.tile.size);
     kernel.score();
+    score_background(rows, m, first, count, kernel.tile);
     add_log_prior(rows, first, count, kernel.tile);
     write_scores(kernel.tile, first, count, out);
   }

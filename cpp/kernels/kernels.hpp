@@ -46,7 +46,7 @@ static inline std::size_t padded(std::size_t size, int pad) { return (size + pad
 // Where the pieces of a partial begin; dp is d rounded up.
 struct Places {
   std::size_t dp;
-  std::size_t counts;  // (k,); before them the log likelihood and the entropy
+  std::size_t counts;  // (k,); before them the log likelihood, the entropy and the sum of the background
   std::size_t shifts;  // (k, dp)
   // full (k, dp, dp) lower triangles | tied (dp, dp) lower triangle | diagonal (k, dp) | spherical (k,)
   std::size_t scatter;

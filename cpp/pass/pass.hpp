@@ -27,7 +27,7 @@ struct Rows {
   std::size_t n_rows;
   int n_features;
   const double* weights;          // (n,) or null: every row counts once
-  const double* log_prior;        // (n, k) row-major or null: added to the scores
+  const double* log_prior;        // (n, n_scores) row-major or null: added to the scores
   const double* noise = nullptr;  // (n, numbers_of_noise) row-major or null
 };
 
@@ -42,7 +42,13 @@ struct Mixture {
   const double* basis = nullptr;  // (d, d) for diagonal or spherical factors | null
   bool incomplete = false;        // whether rows may have missing values (NaN) or errors; then there is no basis
   Noise noise = Noise::none;      // of such rows; full for full and tied factors only
+  // (1 + d,) or null: the log weight of uniform noise, and the logs of the lengths of its box. Its score is one more,
+  // after those of the components: the log weight minus the log lengths of the features that are not missing.
+  const double* background = nullptr;
 };
+
+// The scores of a row.
+static inline int n_scores_of(const Mixture& m) { return m.n_components + (m.background ? 1 : 0); }
 
 // A basis is estimated from the full scatter.
 static inline Form form_of_sums(const Mixture& m) { return m.basis ? Form::full : m.form; }
@@ -56,13 +62,14 @@ struct Sums {
   double* overlap;  // tied (k, k): form_tied.hpp | null
   double* log_likelihood;  // ()      sum of weight log p(x)
   double* entropy;         // ()      sum of -r log p(k | x)
+  double* background;      // ()      sum of r of the background
 };
 
 struct Scores {
   double* log_density;       // (n,) or null
-  double* responsibilities;  // (n, k) row-major or null
+  double* responsibilities;  // (n, n_scores) row-major or null
   std::int64_t* labels;      // (n,) or null: the first component of greatest score
-  double* scores;            // (n, k) row-major or null
+  double* scores;            // (n, n_scores) row-major or null
 };
 
 // Rows per block. Each block is summed separately and the blocks are added in order, so the bits do not depend on

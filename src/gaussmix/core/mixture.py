@@ -1,7 +1,7 @@
-"""The Gaussian mixture: weights, means and covariances, as one frozen value."""
+"""The Gaussian mixture: weights, means, covariances and perhaps uniform noise, as one frozen value."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Self
@@ -9,9 +9,11 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.affine import rescaled
+from gaussmix.core.background import NOISE, Background
 from gaussmix.core.conditioning import ConditioningMixin
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.distribution import DistributionMixin
+from gaussmix.core.drawing import sample
 from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
@@ -20,8 +22,8 @@ from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture, mixtu
 from gaussmix.core.model_file import read_model
 from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.saving import save
-from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Seed
-from gaussmix.core.validation import LARGEST, as_generator, as_weighted_rows
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
+from gaussmix.core.validation import LARGEST, as_weighted_rows
 from gaussmix.core.whitened import WhitenedMixture
 
 
@@ -32,13 +34,15 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
     Attributes
     ----------
     weights : (k,) array
-        Mixing proportions; they sum to one.
+        Mixing proportions; with the weight of the noise, if there is any, they sum to one.
     means : (k, d) array
         Means of the components.
     covariance : AbstractCovariance
         Covariances of all components.
     feature_names : tuple of str, or None
         Names of the columns, if known.
+    background : Background, or None
+        Uniform noise beside the components.
 
     Examples
     --------
@@ -52,6 +56,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
     means: FloatArray
     covariance: AbstractCovariance
     feature_names: tuple[str, ...] | None = None
+    background: Background | None = None
 
     def __post_init__(self) -> None:
         for name in ("weights", "means"):
@@ -62,11 +67,11 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
     __repr__ = abbreviate_mixture
     __str__ = format_mixture
     _repr_html_ = mixture_html
-    rescaled, save = rescaled, save
+    rescaled, sample, save = rescaled, sample, save
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""
-        return type(self), (self.weights, self.means, self.covariance, self.feature_names)
+        return type(self), (self.weights, self.means, self.covariance, self.feature_names, self.background)
 
     @classmethod
     def from_parameters(
@@ -137,8 +142,9 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
 
     @property
     def n_parameters(self) -> int:
-        """The number of free parameters."""
-        return self.n_components - 1 + self.means.size + self.covariance.n_parameters
+        """The number of free parameters; noise adds its weight and its volume, as in mclust."""
+        components = self.n_components - 1 + self.means.size + self.covariance.n_parameters
+        return components if self.background is None else components + 2
 
     @property
     def covariance_type(self) -> str:
@@ -157,8 +163,10 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         with np.errstate(divide="ignore"):  # weight 0: log 0 = -inf
             log_weights = np.log(self.weights)
         offsets = log_weights + self.covariance.log_det() - 0.5 * self.n_features * math.log(2 * math.pi)
-        covariance = self.covariance
-        return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
+        covariance, noise = self.covariance, None if self.background is None else self.background.whitened()
+        return WhitenedMixture(
+            covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis(), noise
+        )
 
     def log_density(self, X: ArrayLike, noise_covariance: ArrayLike | None = None) -> FloatArray:
         """Return the log density of each row.
@@ -197,6 +205,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         -------
         (n, k) array
             Probabilities; each row sums to one. A row whose densities are all zero belongs to the nearest component.
+            With noise, one more column is the probability of the noise.
 
         Raises
         ------
@@ -206,7 +215,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         return assign_rows(self._engine(X, noise_covariance), self.whitened(), "responsibilities")
 
     def labels(self, X: ArrayLike, noise_covariance: ArrayLike | None = None) -> IntArray:
-        """Return the most probable component of each row.
+        """Return the most probable component of each row, -1 for noise.
 
         Parameters
         ----------
@@ -218,57 +227,60 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         Returns
         -------
         (n,) array
-            Positions of components, from 0.
+            Positions of components, from 0; -1 where noise is most probable.
 
         Raises
         ------
         ValueError
             As in `log_density`.
         """
-        return assign_rows(self._engine(X, noise_covariance), self.whitened(), "labels")
+        labels = assign_rows(self._engine(X, noise_covariance), self.whitened(), "labels")
+        if self.background is not None:
+            labels[labels == self.n_components] = NOISE
+        return labels
 
-    @underflow_to_zero
-    def sample(
-        self, n: int = 1, random_state: Seed = None, *, given: Mapping[int | str, float] | None = None
-    ) -> tuple[FloatArray, IntArray]:
-        """Draw rows, in random order.
+    def with_components(
+        self,
+        weights: FloatArray,
+        means: FloatArray,
+        covariance: AbstractCovariance,
+        *,
+        noise_weight: float | None = None,
+    ) -> "Mixture":
+        """Return a mixture with other components and otherwise what this one has.
 
         Parameters
         ----------
-        n : int, default=1
-            Number of rows.
-        random_state : int, numpy Generator or RandomState, optional
-            Source of random numbers. An int gives the same rows at every call; a generator advances.
-        given : dict, optional
-            Values by names or positions of features. All rows have them; the others are drawn from `conditional`.
+        weights : (k,) array
+            Mixing proportions.
+        means : (k, d) array
+            Means of the components.
+        covariance : AbstractCovariance
+            Covariances of all components.
+        noise_weight : float, optional
+            Weight of the noise, if there is any; by default the current one.
 
         Returns
         -------
-        rows : (n, d) array
-            Independent draws.
-        labels : (n,) array
-            Component of each row.
-
-        Raises
-        ------
-        ValueError
-            If ``n`` is less than 1, or if ``given`` is invalid.
+        Mixture
+            The mixture, with the current names of the features and the current noise.
         """
-        if given is not None:
-            drawn, labels = self.conditional(given).sample(n, random_state)
-            rows = np.empty((n, self.n_features))
-            at, rows[:, at] = self.observation(given)
-            rows[:, np.delete(np.arange(self.n_features), at)] = drawn
-            return rows, labels
-        if not isinstance(n, int | np.integer) or n < 1:
-            raise ValueError(f"Invalid value for 'n_samples': {n}. Draw at least one row.")
-        rng = as_generator(random_state)
-        labels = rng.choice(self.n_components, size=n, p=self.weights)
-        rows = rng.standard_normal((n, self.n_features))
-        for component in range(self.n_components):
-            chosen = labels == component
-            rows[chosen] = self.means[component] + self.covariance.color(rows[chosen], component)
-        return rows, labels
+        background = self.background
+        if background is not None and noise_weight is not None:
+            background = background.with_weight(noise_weight)
+        return Mixture(weights, means, covariance, self.feature_names, background)
+
+    def without_noise(self) -> "Mixture":
+        """Return the components alone, with weights of sum one.
+
+        Returns
+        -------
+        Mixture
+            The distribution of the rows that are not noise.
+        """
+        if self.background is None:
+            return self
+        return Mixture(self.weights / self.weights.sum(), self.means, self.covariance, self.feature_names)
 
     def reordered(self, order: Iterable[int]) -> "Mixture":
         """Return the same mixture with its components in another order.
@@ -301,7 +313,8 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         components : sequence of int
             Positions of the components, in the order of the result; repeats are allowed.
         weights : (m,) array, optional
-            Weights of these components; by default their current weights, divided by their sum.
+            Weights of these components; by default their current weights, divided by their sum and multiplied by the
+            share of rows that are not noise.
 
         Returns
         -------
@@ -311,7 +324,23 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         at = np.asarray(components, dtype=np.int64)
         if weights is None:
             weights = self.weights[at] / self.weights[at].sum()
-        return Mixture(weights, self.means[at], self.covariance.take(at), self.feature_names)
+            if self.background is not None:
+                weights = weights * (1 - self.background.weight)
+        return self.with_components(weights, self.means[at], self.covariance.take(at))
+
+    def refuse_noise(self, purpose: str) -> None:
+        """Raise a ValueError if the mixture has noise.
+
+        Parameters
+        ----------
+        purpose : str
+            What is not defined for noise, for the message.
+        """
+        if self.background is not None:
+            raise ValueError(
+                f"{purpose} is not defined for a mixture with noise: use the components alone, "
+                "mixture.without_noise(), whose weights sum to one"
+            )
 
     @classmethod
     def concatenate(cls, mixtures: Sequence["Mixture"]) -> Self:
@@ -330,9 +359,12 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         Raises
         ------
         ValueError
-            If components of a mixture share covariance parameters: use `promote_to` first.
+            If components of a mixture share covariance parameters: use `promote_to` first. If a mixture has noise: use
+            `without_noise` first.
         """
         first = mixtures[0]
+        for mixture in mixtures:
+            mixture.refuse_noise("concatenate")
         return cls(
             np.concatenate([mixture.weights for mixture in mixtures]) / len(mixtures),
             np.concatenate([mixture.means for mixture in mixtures]),
@@ -385,7 +417,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         array([[0.5]])
         """
         stored = read_model(path)
-        return cls(stored.weights, stored.means, stored.covariance, stored.feature_names)
+        return cls(stored.weights, stored.means, stored.covariance, stored.feature_names, stored.background)
 
     def _engine(self, X: ArrayLike, noise_covariance: ArrayLike | None) -> NativeEngine | IncompleteEngine:
         return engine_for(as_weighted_rows(X, None, self.n_features, self.feature_names, noise_covariance))

@@ -34,7 +34,9 @@ class Moments:
     entropy : float
         Sum of -r log p(k | x).
     weight : float
-        Sum of the row weights, which is the sum of the counts unless a row has density zero.
+        Sum of the row weights, which is the sum of the counts and the background unless a row has density zero.
+    background : float, optional
+        Sum of ``weight[n] p(background | x[n])``; None if the mixture has no background.
     """
 
     form: Form
@@ -44,6 +46,7 @@ class Moments:
     log_likelihood: float
     entropy: float
     weight: float
+    background: float | None = None
 
     def __add__(self, other: "Moments") -> "Moments":
         return Moments(
@@ -54,6 +57,7 @@ class Moments:
             self.log_likelihood + other.log_likelihood,
             self.entropy + other.entropy,
             self.weight + other.weight,
+            _sum_of_backgrounds(self.background, other.background),
         )
 
     def reordered(self, order: IntArray) -> "Moments":
@@ -118,17 +122,19 @@ class Moments:
         return replace(self, shifts=shifts, scatter=scatter)
 
     def flat(self) -> FloatArray:
-        """Return one vector of the counts, the shifts, and the scatter minus its expectation.
+        """Return one vector of the counts, the shifts, the scatter minus its expectation, and the background.
 
         These are uncorrelated; the counts and the scatter itself are not.
 
         Returns
         -------
         (k + k d + s,) array
-            Vector for a scatter of s entries; `from_flat` is the inverse.
+            Vector for a scatter of s entries, with one more number if there is a background; `from_flat` is the
+            inverse.
         """
         excess = self.scatter - FORMS[self.form].expected_scatter(self.counts, self.shifts.shape[1])
-        return np.concatenate([self.counts, self.shifts.ravel(), excess.ravel()])
+        parts = [self.counts, self.shifts.ravel(), excess.ravel()]
+        return np.concatenate(parts if self.background is None else [*parts, [self.background]])
 
     @classmethod
     def from_flat(cls, vector: FloatArray, form: Form, n_components: int, n_features: int) -> Self:
@@ -137,7 +143,7 @@ class Moments:
         Parameters
         ----------
         vector : (k + k d + s,) array
-            Vector of `flat`, or a linear combination of such vectors.
+            Vector of `flat`, or a linear combination of such vectors; one more number is the background.
         form : {"full", "tied", "diagonal", "spherical"}
             Form of the scatter.
         n_components : int
@@ -152,10 +158,14 @@ class Moments:
         """
         k, own = n_components, n_components * (1 + n_features)
         counts = vector[:k]
-        excess = vector[own:].reshape(FORMS[form].shape(k, n_features))
+        shape = FORMS[form].shape(k, n_features)
+        end = own + math.prod(shape)
+        excess = vector[own:end].reshape(shape)
         scatter = excess + FORMS[form].expected_scatter(counts, n_features)
         shifts = vector[k:own].reshape(k, n_features)
-        return cls(form, counts, shifts, scatter, math.nan, math.nan, float(counts.sum()))
+        background = float(vector[end]) if len(vector) > end else None
+        weight = float(counts.sum()) + (background or 0.0)
+        return cls(form, counts, shifts, scatter, math.nan, math.nan, weight, background)
 
     def fisher_scales(self) -> FloatArray:
         """Return the factors that turn lengths of `flat` vectors into lengths in the Fisher metric of the components.
@@ -163,9 +173,17 @@ class Moments:
         Returns
         -------
         (k + k d + s,) array
-            Factors, valid in units in which every component is nearly standard normal.
+            Factors, one for each number of `flat`, valid in units in which every component is nearly standard normal.
         """
-        counts = np.maximum(self.counts, np.finfo(np.float64).eps * self.counts.sum())
+        least = np.finfo(np.float64).eps * self.counts.sum()
+        counts = np.maximum(self.counts, least)
         per_component = 1 / np.sqrt(counts)
         d = self.shifts.shape[1]
-        return np.concatenate([per_component, np.repeat(per_component, d), FORMS[self.form].fisher_scales(counts, d)])
+        scales = [per_component, np.repeat(per_component, d), FORMS[self.form].fisher_scales(counts, d)]
+        if self.background is not None:
+            scales.append(np.array([1 / math.sqrt(max(self.background, least))]))
+        return np.concatenate(scales)
+
+
+def _sum_of_backgrounds(one: float | None, other: float | None) -> float | None:
+    return None if one is None and other is None else (one or 0.0) + (other or 0.0)

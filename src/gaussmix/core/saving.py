@@ -23,7 +23,7 @@ def save(self: "Mixture", path: str | PathLike[str]) -> None:
     path : str or path
         The file to write.
     """
-    stored = StoredMixture(self.weights, self.means, self.covariance, self.feature_names)
+    stored = StoredMixture(self.weights, self.means, self.covariance, self.feature_names, self.background)
     write_model(path, stored, vectors_of(self))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gaussmix.core.background import WhitenedBackground
 from gaussmix.core.forms import FORMS
 from gaussmix.core.typing import FloatArray, Form, IntArray
 
@@ -51,6 +52,8 @@ class WhitenedMixture:
     common : CommonBasis, optional
         Basis that full factors share. An engine may use it to compute the same scores faster. Moments are always in
         the units of the factors.
+    background : WhitenedBackground, optional
+        Uniform noise beside the components.
     """
 
     form: Form
@@ -58,6 +61,7 @@ class WhitenedMixture:
     means: FloatArray
     factors: FloatArray
     common: CommonBasis | None = None
+    background: WhitenedBackground | None = None
 
     @property
     def n_components(self) -> int:
@@ -68,6 +72,11 @@ class WhitenedMixture:
     def n_features(self) -> int:
         """The number of features."""
         return self.means.shape[1]
+
+    @property
+    def n_scores(self) -> int:
+        """The number of scores of a row: one for each component, and a last one for the background if there is one."""
+        return self.n_components + (self.background is not None)
 
     def take(self, components: Sequence[int] | IntArray) -> "WhitenedMixture":
         """Return some of the components.
@@ -80,7 +89,8 @@ class WhitenedMixture:
         Returns
         -------
         WhitenedMixture
-            The components with unchanged scores: its density is the contribution of these components.
+            The components with unchanged scores, without a background: its density is the contribution of these
+            components.
         """
         at = np.asarray(components, dtype=np.int64)
         common = self.common and replace(self.common, scales=self.common.scales[at])

@@ -241,8 +241,12 @@ class Accelerator:
         counts = np.maximum(self._results[-1][:k], np.finfo(np.float64).tiny)
         parts = step**2
         moved = parts[:k] + parts[k : k + k * d].reshape(k, d).sum(axis=1)
+        noise, scatter = 0.0, parts[k + k * d :]
+        if self._anchor.background is not None:
+            noise, scatter = parts[-1] / max(self._results[-1][-1], np.finfo(np.float64).tiny), scatter[:-1]
         with np.errstate(over="ignore"):  # any move of a component with hardly any rows is infinitely far
-            return math.sqrt(FORMS[self._anchor.covariance.form].greatest_length(moved, parts[k + k * d :], counts))
+            greatest = FORMS[self._anchor.covariance.form].greatest_length(moved, scatter, counts)
+        return math.sqrt(max(greatest, noise))
 
     def _square(self) -> FloatArray | None:
         """Return the SQUAREM step (Varadhan and Roland 2008, equation 8, length S3), if two EM steps precede it."""
@@ -268,6 +272,8 @@ class Accelerator:
         assert self._anchor is not None
         moments, k = _moments_of(proposed, self._anchor), self._anchor.n_components
         if not (moments.counts > _LEAST_SHARE * self._results[-1][:k]).all():
+            return None
+        if moments.background is not None and not moments.background > _LEAST_SHARE * self._results[-1][-1]:
             return None
         step = self._update.maximize(self._anchor, moments)
         if step.collapsed.any():

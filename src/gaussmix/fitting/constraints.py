@@ -8,7 +8,7 @@ from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import BoolArray, FloatArray
-from gaussmix.fitting.m_step import MaximumLikelihood, Step
+from gaussmix.fitting.m_step import MaximumLikelihood, Step, gain_of_weights
 from gaussmix.fitting.variance_ratio import with_bounded_ratio
 
 
@@ -127,30 +127,34 @@ class ConstrainedUpdate(MaximumLikelihood):
         bounds, k = self.constraints, mixture.n_components
         weights, covariance = mixture.weights, mixture.covariance
         if bounds.equal_weights:
-            weights = np.full(k, 1 / k)
+            weights = np.full(k, mixture.weights.sum() / k)
         if bounds.max_variance_ratio is not None:
             covariance = self._bounded(covariance, np.maximum(weights, 1 / k))
         if weights is mixture.weights and covariance is mixture.covariance:
             return mixture
-        return Mixture(weights, mixture.means, covariance, mixture.feature_names)
+        return mixture.with_components(weights, mixture.means, covariance)
 
     def begin(self, mixture: Mixture, moments: Moments) -> Step:
         """Return the parameters without the constraints, which `admit` establishes."""
         return MaximumLikelihood(self.ridge, self.prior).begin(mixture, moments)
 
-    def _next_weights(self, mixture: Mixture, counts: FloatArray) -> FloatArray:
+    def _next_weights(
+        self, mixture: Mixture, counts: FloatArray, background: float | None
+    ) -> tuple[FloatArray, float | None]:
+        """Return the weights; with noise, those that are held or equal are shares of the rows that are not noise."""
         bounds, k = self.constraints, mixture.n_components
-        if bounds.equal_weights:
-            return np.full(k, 1 / k)
         counts = counts + (np.asarray(bounds.concentration, dtype=np.float64) - 1)
-        if bounds.held_weights is None:
-            return np.asarray(counts / counts.sum())
-        held = bounds.held_weights
-        left, free = 1 - mixture.weights[held].sum(), counts[~held]
-        weights = mixture.weights.copy()
-        if free.sum() > 0:
-            weights[~held] = max(left, 0.0) * free / free.sum()
-        return weights
+        if bounds.equal_weights:
+            shares = np.full(k, 1 / k)
+        elif bounds.held_weights is None:
+            return super()._next_weights(mixture, counts, background)
+        else:
+            old = mixture.weights if background is None else mixture.weights / mixture.weights.sum()
+            shares = _shares(old, counts, bounds.held_weights)
+        if background is None:
+            return shares, None
+        noise = float(background / (counts.sum() + background))
+        return (1 - noise) * shares, noise
 
     def _next_centers(self, counts: FloatArray, shifts: FloatArray) -> FloatArray:
         centers = super()._next_centers(counts, shifts)
@@ -192,13 +196,21 @@ class ConstrainedUpdate(MaximumLikelihood):
         """
         old, new = mixture.covariance, step.mixture.covariance
         counts = np.where(step.empty, 0.0, moments.counts)
-        held = counts > 0
         about, rows = moments, counts
         if self.prior is not None:
             about, rows = moments + self._pseudo_moments(mixture), counts + self.prior.strength_each(mixture)
         centers = new.whiten_each(mixture.means - step.mixture.means)
         moved = about.in_other_units(old.roots, new.factors(), centers)
-        gain = counts[held] @ np.log(step.mixture.weights[held] / mixture.weights[held])
+        gain = gain_of_weights(mixture, counts, moments.background, step.mixture)
         gain += self._log_prior_of_weights(step.mixture.weights) - self._log_prior_of_weights(mixture.weights)
         gain += rows @ (new.log_det() - old.log_det()) + 0.5 * (about.scatter_trace - moved.scatter_trace)
         return float(gain)
+
+
+def _shares(shares: FloatArray, counts: FloatArray, held: BoolArray) -> FloatArray:
+    """Return shares (k,) of which some are held, and the others are proportional to counts."""
+    free = counts[~held].sum()
+    if free > 0:
+        shares = shares.copy()
+        shares[~held] = max(1 - shares[held].sum(), 0.0) * counts[~held] / free
+    return shares

@@ -93,7 +93,8 @@ class AbstractUpdate(ABC):
             gain = sum_k N_k [log(weight' / weight) + 1/2 (tr T + |t|^2 - d - log det T)]
 
         (Dempster, Laird and Rubin, Journal of the Royal Statistical Society B 39 (1977), theorem 1, for normal
-        components), and the same with pseudo-rows for a prior. It does not depend on units and needs no pass.
+        components), and the same with pseudo-rows for a prior; noise adds its term of the weights. It does not depend
+        on units and needs no pass.
         """
 
 
@@ -152,7 +153,8 @@ class MaximumLikelihood(AbstractUpdate):
         if empty.any():
             counts, shifts = np.where(empty, 0.0, counts), np.where(empty[:, None], 0.0, shifts)
             moments = replace(moments, counts=counts, shifts=shifts)
-        weights, rows, about = self._next_weights(mixture, counts), counts, moments
+        weights, noise = self._next_weights(mixture, counts, moments.background)
+        rows, about = counts, moments
         if self.prior is not None:
             about = moments + self._pseudo_moments(mixture)
             counts, shifts, rows = about.counts, about.shifts, counts + self.prior.strength_each(mixture)
@@ -180,11 +182,18 @@ class MaximumLikelihood(AbstractUpdate):
         elif squares and not is_start and self.ridge == 0:  # squares do not resolve the thinnest directions
             least = -_LOSS * float(rows.sum()) * previous.n_features
             covariance = covariance if covariance_gain(previous, covariance, rows, scatter) >= least else previous
-        return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed, self.ridge)
+        following = mixture.with_components(weights, means, covariance, noise_weight=noise)
+        return Step(following, empty, collapsed, self.ridge)
 
-    def _next_weights(self, mixture: Mixture, counts: FloatArray) -> FloatArray:
-        """Return the weights (k,) of the step."""
-        return counts / counts.sum()
+    def _next_weights(
+        self, mixture: Mixture, counts: FloatArray, background: float | None
+    ) -> tuple[FloatArray, float | None]:
+        """Return the weights (k,) of the step, and that of the noise if there is any."""
+        total = counts.sum()
+        if background is None:
+            return counts / total, None
+        total = total + background
+        return counts / total, float(background / total)
 
     def _next_centers(self, counts: FloatArray, shifts: FloatArray) -> FloatArray:
         """Return the means (k, d) of the step minus the current ones, in whitened units."""
@@ -244,9 +253,20 @@ class MaximumLikelihood(AbstractUpdate):
         own = mixture.n_features * float(rows.sum())
         if self.ridge > 0:
             own -= self.ridge * float(rows @ new.precision_traces())
-        held = counts > 0
-        moved = counts[held] @ np.log(step.mixture.weights[held] / mixture.weights[held])
+        moved = gain_of_weights(mixture, counts, moments.background, step.mixture)
         return float(moved + rows @ (new.log_det() - old.log_det()) + 0.5 * (trace - own))
+
+
+def gain_of_weights(mixture: Mixture, counts: FloatArray, background: float | None, following: Mixture) -> float:
+    """Return what new weights add to the expected complete-data log-likelihood, in nats."""
+    held = counts > 0
+    moved = float(counts[held] @ np.log(following.weights[held] / mixture.weights[held]))
+    if background:
+        old_noise, new_noise = mixture.background, following.background
+        assert old_noise is not None
+        assert new_noise is not None
+        moved += background * math.log(new_noise.weight / old_noise.weight)
+    return moved
 
 
 def covariance_gain(

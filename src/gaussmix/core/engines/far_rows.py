@@ -40,7 +40,7 @@ def assign_rows(
     """
     result = engine.score_rows(mixture, want)
     far, nearest = far_rows(engine, mixture)
-    result[far] = nearest if want == "labels" else np.eye(len(mixture.means))[nearest]
+    result[far] = nearest if want == "labels" else np.eye(mixture.n_scores)[nearest]
     return result
 
 

@@ -101,7 +101,7 @@ class IncompleteEngine(AbstractEngine):
         return reduce(add, sums)
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
-        shape = (self.n_rows, mixture.n_components) if want in ("responsibilities", "scores") else (self.n_rows,)
+        shape = (self.n_rows, mixture.n_scores) if want in ("responsibilities", "scores") else (self.n_rows,)
         result: Rows = np.empty(shape, dtype=np.int64 if want == "labels" else np.float64)
         for part, observed in self._with_observed(mixture):
             prior = None if log_prior is None else log_prior[part.positions]

@@ -133,7 +133,8 @@ class NativeEngine(AbstractEngine):
         shifts = np.zeros(mixture.means.shape)
         scatter = np.zeros(mixture.factors.shape)
         overlap = np.zeros((mixture.n_components, mixture.n_components)) if mixture.form == "tied" else None
-        totals = np.zeros(2)
+        totals = np.zeros(3)
+        background = _packed_background(mixture)
         weights = self._rows.weights
         for part, rows in self._pieces(mixture.form, mixture.n_components):
             _native.accumulate(
@@ -149,6 +150,7 @@ class NativeEngine(AbstractEngine):
                 rough,
                 self._incomplete,
                 None if self._errors is None else self._errors[part],
+                background,
             )
         if overlap is not None:
             scatter += _scatter_of_overlap(mixture, overlap)
@@ -156,11 +158,14 @@ class NativeEngine(AbstractEngine):
             turns = (common.basis.T @ mixture.factors) / common.scales[:, :, None]  # U of `CommonBasis`
             shifts = (shifts[:, None, :] @ turns)[:, 0]
             scatter = turns.transpose(0, 2, 1) @ scatter @ turns
-        return Moments(mixture.form, counts, shifts, scatter, float(totals[0]), float(totals[1]), self._weight)
+        log_likelihood, entropy, noise = map(float, totals)
+        sums = (mixture.form, counts, shifts, scatter, log_likelihood, entropy, self._weight)
+        return Moments(*sums, None if background is None else noise)
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
-        shape = (self.n_rows, mixture.n_components) if want in ("responsibilities", "scores") else (self.n_rows,)
+        shape = (self.n_rows, mixture.n_scores) if want in ("responsibilities", "scores") else (self.n_rows,)
         result: Rows = np.empty(shape, dtype=np.int64 if want == "labels" else np.float64)
+        background = _packed_background(mixture)
         common = self._basis_for(mixture, sums=False)
         for part, rows in self._pieces(mixture.form, mixture.n_components):
             _native.score_rows(
@@ -173,6 +178,7 @@ class NativeEngine(AbstractEngine):
                 scores=result[part] if want == "scores" else None,
                 incomplete=self._incomplete,
                 noise=None if self._errors is None else self._errors[part],
+                background=background,
             )
         return result
 
@@ -243,6 +249,10 @@ def _lowered(
     if common is None:
         return mixture.form, mixture.offsets, mixture.means, mixture.factors, None
     return common.form, mixture.offsets, mixture.means, common.scales, common.basis
+
+
+def _packed_background(mixture: WhitenedMixture) -> FloatArray | None:
+    return None if mixture.background is None else mixture.background.packed()
 
 
 def _reach(greatest: FloatArray, mixture: WhitenedMixture, common: CommonBasis | None) -> float:

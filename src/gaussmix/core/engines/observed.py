@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from gaussmix.core.background import WhitenedBackground
 from gaussmix.core.forms import FORMS
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, Form, IntArray
@@ -68,12 +69,16 @@ class ObservedMixture:
         k, d = mixture.means.shape
         log_det = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
         offsets = mixture.offsets + log_det + 0.5 * (d - len(observed)) * math.log(2 * math.pi)
+        background = mixture.background
         if not len(observed):
-            none = WhitenedMixture("full", offsets, np.zeros((k, 1)), np.ones((k, 1, 1)))
+            if background is not None:
+                background = WhitenedBackground(background.log_weight, np.zeros(1))
+            none = WhitenedMixture("full", offsets, np.zeros((k, 1)), np.ones((k, 1, 1)), background=background)
             return cls(none, np.zeros((k, d, 1)))
         factors, lifts = factors_and_lifts(roots, observed, noise_root)
         offsets = offsets + np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-        whitened = WhitenedMixture("full", offsets, mixture.means[:, observed], factors)
+        background = background and background.of_features(observed)
+        whitened = WhitenedMixture("full", offsets, mixture.means[:, observed], factors, background=background)
         return cls(whitened, lifts)
 
     def lift(self, moments: Moments, form: Form) -> Moments:
@@ -103,6 +108,7 @@ class ObservedMixture:
             moments.log_likelihood,
             moments.entropy,
             moments.weight,
+            moments.background,
         )
 
 

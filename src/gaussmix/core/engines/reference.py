@@ -46,12 +46,13 @@ class ReferenceEngine(AbstractEngine):
         scatter = [form.scatter_of(whitened[k], weighted[:, k]) for k in range(mixture.n_components)]
         return Moments(
             mixture.form,
-            counts=weighted.sum(axis=0),  # (9.18)
+            counts=weighted[:, : mixture.n_components].sum(axis=0),  # (9.18)
             shifts=np.stack([weighted[:, k] @ whitened[k] for k in range(mixture.n_components)]),  # (9.17)
             scatter=form.total(scatter),  # (9.19)
             log_likelihood=float(weights[counted] @ log_density[counted]),  # (9.14)
             entropy=-float((weights[:, None] * xlogy(responsibilities, responsibilities)).sum()),
             weight=float(weights.sum()),
+            background=None if mixture.background is None else float(weighted[:, -1].sum()),
         )
 
     @underflow_to_zero
@@ -75,9 +76,12 @@ class ReferenceEngine(AbstractEngine):
         return FORMS[mixture.form].whiten(difference, mixture.factors, component)
 
     def _scores(self, mixture: WhitenedMixture, log_prior: FloatArray | None) -> FloatArray:
-        """Return the scores (n, k), log w_k N(x | k) plus the log prior."""
+        """Return the scores (n, n_scores), log w_k N(x | k) and that of the background, plus the log prior."""
         distances = [(self._whiten(mixture, k) ** 2).sum(axis=1) for k in range(mixture.n_components)]
         scores: FloatArray = mixture.offsets - 0.5 * np.stack(distances, axis=1)
+        if mixture.background is not None:
+            noise = mixture.background.scores(self._rows.values.astype(float))
+            scores = np.column_stack([scores, noise])
         return scores if log_prior is None else scores + log_prior
 
 

@@ -60,8 +60,8 @@ class StackedEngine(AbstractEngine):
         return self._engine.sample_rows(limit, rng, odds)
 
     def _parts(self, mixture: WhitenedMixture) -> list[WhitenedMixture]:
-        if mixture.form == "tied" or mixture.common is not None:
-            raise ValueError("mixtures whose components share a covariance or axes cannot be stacked")
+        if mixture.form == "tied" or mixture.common is not None or mixture.background is not None:
+            raise ValueError("mixtures whose components share a covariance, axes or a background cannot be stacked")
         k = mixture.n_components // self._n_mixtures
         offsets = mixture.offsets + math.log(self._n_mixtures)
         slices = [slice(start, start + k) for start in range(0, mixture.n_components, k)]

@@ -104,7 +104,7 @@ class TrimmedEngine(AbstractEngine):
     ) -> Moments:
         labels, density = self.judge(mixture, log_prior)
         weights = self.weights_kept(density)
-        others = np.full((self.n_rows, mixture.n_components), -np.inf)
+        others = np.full((self.n_rows, mixture.n_scores), -np.inf)
         others[np.arange(self.n_rows), labels] = 0.0 if log_prior is None else log_prior[np.arange(self.n_rows), labels]
         moments = self._engine.reweighted(weights).accumulate(mixture, others)
         if self._allowance is None:

@@ -1,0 +1,116 @@
+"""Uniform noise beside the components of a mixture."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gaussmix.core.typing import FloatArray, IntArray, Random
+
+NOISE = -1
+"""Label of rows that are noise."""
+
+
+@dataclass(frozen=True, eq=False)
+class WhitenedBackground:
+    """Uniform noise in the form that engines read.
+
+    A row has the score ``log_weight - log_lengths.sum()``. Where values are missing, the sum is over the others.
+
+    Attributes
+    ----------
+    log_weight : float
+        Log of the weight; ``-inf`` for weight zero.
+    log_lengths : (d,) array
+        Logs of the lengths of a box of the volume of the noise.
+    """
+
+    log_weight: float
+    log_lengths: FloatArray
+
+    def scores(self, rows: FloatArray) -> FloatArray:
+        """Return the scores (n,) of rows (n, d), in which NaN is a missing value."""
+        observed = ~np.isnan(rows)
+        return self.log_weight - observed @ self.log_lengths
+
+    def packed(self) -> FloatArray:
+        """Return the log weight and the log lengths (1 + d,), as compiled passes read them."""
+        return np.concatenate([[self.log_weight], self.log_lengths])
+
+    def of_features(self, features: Sequence[int] | IntArray) -> "WhitenedBackground":
+        """Return the noise of some of the features."""
+        return WhitenedBackground(self.log_weight, self.log_lengths[np.asarray(features, dtype=np.int64)])
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """Uniform noise beside the components of a mixture (Banfield and Raftery 1993).
+
+    Its density is the inverse of its volume for every row, also outside its region: a row far from all components is
+    noise. The region, a parallelepiped, tells where `sample` draws noise and how it depends on single features.
+
+    Attributes
+    ----------
+    weight : float
+        Share of the noise among all rows.
+    center : (d,) array
+        Center of the region.
+    edges : (d, d) array
+        Columns are the edges of the region.
+    """
+
+    weight: float
+    center: FloatArray
+    edges: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", float(self.weight))
+        for name in ("center", "edges"):
+            array = np.array(getattr(self, name), dtype=np.float64, order="C")
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep copies read-only."""
+        return type(self), (self.weight, self.center, self.edges)
+
+    @property
+    def log_volume(self) -> float:
+        """The log of the volume, in the units of the features."""
+        return float(np.linalg.slogdet(self.edges)[1])
+
+    @property
+    def volume(self) -> float:
+        """The volume, in the units of the features; infinite or zero if double precision cannot hold it."""
+        log_volume = self.log_volume
+        return math.exp(log_volume) if log_volume < math.log(np.finfo(np.float64).max) else math.inf
+
+    @property
+    def log_lengths(self) -> FloatArray:
+        """The logs (d,) of the lengths of the box around the region, shrunk to the volume of the region."""
+        logs = np.log(np.abs(self.edges).sum(axis=1))
+        return np.asarray(logs + (self.log_volume - logs.sum()) / len(logs))
+
+    def with_weight(self, weight: float) -> "Background":
+        """Return the same noise with another weight."""
+        return Background(weight, self.center, self.edges)
+
+    def whitened(self) -> WhitenedBackground:
+        """Return the noise in the form that engines read."""
+        log_weight = math.log(self.weight) if self.weight > 0 else -math.inf
+        return WhitenedBackground(log_weight, self.log_lengths)
+
+    def of_features(self, features: Sequence[int] | IntArray) -> "Background":
+        """Return the noise of some of the features, uniform in a box."""
+        at = np.asarray(features, dtype=np.int64)
+        return Background(self.weight, self.center[at], np.diag(np.exp(self.log_lengths[at])))
+
+    def mapped(self, matrix: FloatArray, shift: FloatArray) -> "Background":
+        """Return the noise of ``x @ matrix + shift``, with an invertible matrix (d, d)."""
+        return Background(self.weight, self.center @ matrix + shift, matrix.T @ self.edges)
+
+    def sample(self, n: int, rng: Random) -> FloatArray:
+        """Draw rows (n, d) from the region."""
+        return self.center + rng.uniform(-0.5, 0.5, (n, len(self.center))) @ self.edges.T
