@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         GaussianMixtureOutlierDetector,
         GaussianMixtureRegressor,
     )
+    from gaussmix.fitting.adaptation import adapt, adapt_groups
     from gaussmix.fitting.agglomeration_tree import agglomerate
     from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
     from gaussmix.inference import (
@@ -68,6 +69,8 @@ __all__ = [
     "ModelFileError",
     "NormalInverseWishart",
     "__version__",
+    "adapt",
+    "adapt_groups",
     "agglomerate",
     "align",
     "bootstrap",
@@ -100,6 +103,8 @@ _LATER = {
     "NormalInverseWishart": "gaussmix.fitting.normal_inverse_wishart",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",
+    "adapt": "gaussmix.fitting.adaptation",
+    "adapt_groups": "gaussmix.fitting.adaptation",
     "agglomerate": "gaussmix.fitting.agglomeration_tree",
     "align": "gaussmix.components.matching",
     "bootstrap": "gaussmix.inference",
