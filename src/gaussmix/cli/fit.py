@@ -56,6 +56,16 @@ def fit(
         ),
     ] = None,
     time_budget: TimeBudget = None,
+    trim: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Leave out this share of the rows, those that fit worst; their label is -1."
+        ),
+    ] = None,
+    max_variance_ratio: Annotated[
+        float | None,
+        typer.Option(metavar="RATIO", help="Bound on the greatest over the least variance of all components."),
+    ] = None,
     seed: SeedOption = 0,
     columns: ColumnsOption = None,
     weights: WeightsOption = None,
@@ -85,6 +95,8 @@ def fit(
                 reg_covar=number_or_name(reg_covar),
                 init_params=init and init.value,
                 time_budget=time_budget,
+                trim=trim,
+                max_variance_ratio=max_variance_ratio,
             ),
         )
         interrupt = run_fit(estimator, lambda: estimator.fit(as_frame(rows), sample_weight=rows.weights))

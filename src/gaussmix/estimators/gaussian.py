@@ -8,22 +8,15 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class, structure_of
 from gaussmix.core.engines import engine_for
-from gaussmix.core.engines.far_rows import assign_rows
-from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.moments import Moments
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.text import Entry
-from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Random
+from gaussmix.core.typing import BoolArray, IntArray, Random
 from gaussmix.core.warning_values import warn
-from gaussmix.diagnostics import Report, inspect_fit
-from gaussmix.diagnostics.fit import FitRecord
 from gaussmix.estimators.constraint_checks import check_constraints, require_constrained_rows, require_held_ratio
 from gaussmix.estimators.fit_warnings import (
     warn_of_fit,
@@ -32,6 +25,7 @@ from gaussmix.estimators.fit_warnings import (
     warn_of_unobserved,
 )
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
+from gaussmix.estimators.fitted_result import FittedResultMixin
 from gaussmix.estimators.fitted_run import FittedRunMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
@@ -39,7 +33,6 @@ from gaussmix.estimators.parameter_checks import (
     require_enough_rows,
     require_observed_columns,
     require_order,
-    require_values,
     with_given_parameters,
 )
 from gaussmix.estimators.rollback import RestoredOnFailure
@@ -55,7 +48,14 @@ from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
 from gaussmix.fitting.stopping import Stop
 
 
-class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianMixture(  # type: ignore[misc]
+    FittedResultMixin,
+    FittedRunMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    FittedMixtureMixin,
+    DensityMixin,
+    BaseEstimator,
+):
     """Gaussian mixture fitted by expectation-maximization, with scikit-learn's interface.
 
     Parameters, methods and attributes are those of ``sklearn.mixture.GaussianMixture`` and have the same meaning, with
@@ -115,6 +115,21 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         The order of the components (`gaussmix.components.matching.order_components`). "auto" is by descending weight
         after a search, and the order of the start otherwise. A warm start always keeps the order of the model it
         continues from.
+    trim : float, optional
+        Share of the rows that is left out: those of least density at each step, with the label -1 (Garcia-Escudero et
+        al. 2008, as tclust). Each other row belongs to one component, and the fit has the greatest classification
+        likelihood of these rows. 0 leaves out nothing, but assigns rows in the same way. By default, a fit to all rows.
+    max_variance_ratio : float, optional
+        Bound on the greatest over the least eigenvalue of all covariances, at least 1, as ``restr.fact`` of tclust. It
+        depends on the units of the columns. For "full", "tied", "diag", "spherical", EII, EEI and EEV.
+    equal_weights : bool, default=False
+        Whether all components have the same weight.
+    fixed : dict, optional
+        Parameters that keep their initial values: keys "means", "covariances" and "weights"; values True or a list of
+        components, such as ``{"means": [0, 2], "weights": True}``. The values are those of ``means_init``,
+        ``precisions_init`` and ``weights_init``. With noise, weights are shares of the other rows.
+    prior : NormalInverseWishart, optional
+        Prior with given numbers; the fit has the greatest posterior density.
 
     Attributes
     ----------
@@ -128,6 +143,9 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         ``means_``, they are read from ``mixture_``; use `Mixture.from_parameters` for a model with known parameters.
     mixture_ : Mixture
         The fitted model, which is immutable and can be saved, sampled and marginalized.
+    trim_threshold_ : float
+        With ``trim``, the least ``max_k log w_k N(x | k)`` of the rows that were kept; ``predict`` labels rows below it
+        -1. Without, ``-inf``.
     fit_result_ : FitResult
         Complete result of the fit, from which the other attributes are read.
     converged_ : bool
@@ -144,7 +162,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         on the rows that were searched.
     lower_bound_ : float
         Mean log-likelihood of the returned parameters. It equals ``score(X, sample_weight=sample_weight)``, up to the
-        last digits if rows repeat.
+        last digits if rows repeat. With ``trim`` it is the mean classification log-likelihood of the rows kept.
     lower_bounds_ : list of float
         The same after each iteration.
     n_features_in_ : int
@@ -293,31 +311,6 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             rows = self._fit(X, sample_weight, noise_covariance)
             return self._labels(rows)
 
-    def predict(self, X: Any, *, noise_covariance: Any = None) -> IntArray:
-        """Return the most probable component of each row.
-
-        Parameters
-        ----------
-        X : (n, d) array-like or table
-            Rows with the columns of the fit; NaN is a missing value.
-        noise_covariance : array-like, optional
-            Covariance of the measurement errors, as in ``fit``.
-
-        Returns
-        -------
-        (n,) array
-            Numbers of components, from 0, in the order of the rows. With ``trim`` a row is -1 if its greatest
-            ``log w_k N(x | k)`` is below that of all rows that the fit kept. It is an array also for a table, and with
-            any ``set_output``, as in scikit-learn.
-        """
-        return self._labels(self._rows(X, None, noise_covariance))
-
-    def _labels(self, rows: WeightedRows) -> IntArray:
-        """Return the labels (n,) of rows; -1 for those below the threshold of a trimmed fit."""
-        labels = assign_rows(engine_for(rows), self.mixture_.whitened(), "labels")
-        trimmed = self.fit_result_.trimmed
-        return labels if trimmed is None else np.where(trimmed.are_kept(self.mixture_, rows), labels, -1)
-
     def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
         check_gaussian_mixture(self)
         constraints = check_constraints(self)
@@ -433,62 +426,3 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
                 membership = membership_from_user(of_used(self.init_params, used), rows, self.n_components)
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
-
-    @underflow_to_zero
-    def report(self, X: Any = None, sample_weight: Any = None, *, noise_covariance: Any = None) -> Report:
-        """Report on the fit, and on its rows if they are given again (docs/report.md).
-
-        Parameters
-        ----------
-        X : (n, d) array-like or table, optional
-            The rows of the fit.
-        sample_weight : (n,) array-like, optional
-            The weights of the fit.
-        noise_covariance : array-like, optional
-            Covariance of the measurement errors, as in ``fit``.
-
-        Returns
-        -------
-        Report
-            ``str(report)`` is its text, ``report.facts`` its numbers.
-        """
-        check_is_fitted(self)
-        if X is None:
-            return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_))
-        rows = self._checked_rows(X, sample_weight, noise_covariance, reset=False)
-        return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_), rows.values, rows.weights, rows.noise)
-
-    @property
-    def mixture_(self) -> Mixture:  # type: ignore[override]
-        """The fitted mixture."""
-        return self.fit_result_.mixture
-
-    @property
-    def start_log_likelihoods_(self) -> FloatArray:
-        """Final log-likelihoods of the starts in nats, greatest first."""
-        return np.array(self.fit_result_.optima)
-
-    @property
-    def lower_bound_(self) -> float:
-        """Mean log-likelihood of the returned parameters, in nats per row."""
-        return self.fit_result_.mean_log_likelihood
-
-    @property
-    def lower_bounds_(self) -> list[float]:
-        """Mean log-likelihood after each iteration, in nats per row."""
-        return [float(value) for value in self.history_["log_likelihood"][1:]]
-
-    @property
-    def _n_parameters(self) -> int:
-        """The number of free parameters, without those that are held."""
-        update, mixture = self.fit_result_.update, self.mixture_
-        return mixture.n_parameters - update.n_held(mixture)
-
-    def _moments(self, X: Any, sample_weight: Any, noise_covariance: Any) -> Moments:
-        rows = require_values(self._rows(X, sample_weight, noise_covariance))
-        if self.fit_result_.trimmed is not None:
-            rows = rows.take(self.fit_result_.trimmed.are_kept(self.mixture_, rows))
-        return engine_for(rows).accumulate(self.mixture_.whitened())
-
-    def _result_entries(self) -> list[Entry]:
-        return [Entry("log-likelihood", f"{self.lower_bound_:.6f} per row"), *super()._result_entries()]

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gaussmix.core.engines import engine_for
+from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
@@ -127,10 +128,11 @@ def adapt_groups(
     ends = np.cumsum(np.bincount(of_row, minlength=len(names)))
     adapted: dict[Hashable, Mixture] = {}
     start = 0
-    for name, end in zip(names, ends.tolist(), strict=True):
-        moments = _moments_of(rows.take(slice(start, end)), mixture, order[start:end])
-        adapted[name] = _adapted(mixture, moments, float(relevance), what)
-        start = end
+    with one_blas_thread(*rows.shape):
+        for name, end in zip(names, ends.tolist(), strict=True):
+            moments = _moments_of(rows.take(slice(start, end)), mixture, order[start:end])
+            adapted[name] = _adapted(mixture, moments, float(relevance), what)
+            start = end
     return adapted
 
 
@@ -164,8 +166,8 @@ def _moments_of(rows: WeightedRows, mixture: Mixture, positions: IntArray) -> Mo
     if not np.isfinite(moments.log_likelihood):
         far = np.flatnonzero(np.isneginf(engine.score_rows(whitened, "log_density")))
         raise ValueError(
-            f"row {int(positions[far[0]])} of X is so far from every component that its density is zero: leave such rows "
-            "out"
+            f"row {int(positions[far[0]])} of X is so far from every component that its density is zero: leave such "
+            "rows out"
         )
     return moments
 

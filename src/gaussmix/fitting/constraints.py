@@ -47,12 +47,6 @@ class Constraints:
             or bool(np.any(np.asarray(self.concentration) != 1))
         )
 
-    @property
-    def has_places(self) -> bool:
-        """Whether components are not exchangeable."""
-        held = (self.held_weights, self.held_means, self.held_covariances)
-        return any(which is not None for which in held) or np.ndim(self.concentration) > 0
-
     def n_held(self, mixture: Mixture) -> int:
         """Return the number of parameters of a mixture that are not free.
 
@@ -109,10 +103,6 @@ class ConstrainedUpdate(MaximumLikelihood):
     @property
     def is_plain(self) -> bool:
         return False
-
-    @property
-    def keeps_order(self) -> bool:
-        return self.constraints.has_places
 
     @property
     def of_parts(self) -> MaximumLikelihood:

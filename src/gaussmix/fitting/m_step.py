@@ -120,11 +120,6 @@ class MaximumLikelihood(AbstractUpdate):
         return True
 
     @property
-    def keeps_order(self) -> bool:
-        """Whether components have places of their own, so that a search must not sort them."""
-        return False
-
-    @property
     def of_parts(self) -> "MaximumLikelihood":
         """The M-step of some of the components, for proposals."""
         return self

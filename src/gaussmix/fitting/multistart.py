@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 
@@ -25,7 +24,6 @@ from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 from gaussmix.fitting.wide_starts import is_same_start
 
-Item = TypeVar("Item")
 Start = Mixture | FloatArray
 """A mixture, or a state of compiled code (`CompiledRows`)."""
 
@@ -325,9 +323,8 @@ class Multistart:
     def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
         """Run a few iterations of plain EM from each start; their likelihoods rank starts better than those before."""
         mixtures = [start for start in starts if isinstance(start, Mixture)]
-        n_pairs = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)
-        is_stackable = self.update.is_plain and not any("E" in one.covariance.letters for one in mixtures[:1])
-        if len(mixtures) < 2 or n_pairs > _FEW_PAIRS or not is_stackable:
+        n = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)
+        if not self.update.is_plain or len(mixtures) < 2 or n > _FEW_PAIRS or "E" in mixtures[0].covariance.letters:
             runs = []
             for mixture in mixtures:
                 self.n_runs += 1
@@ -406,10 +403,10 @@ class Multistart:
         """Yield starts after random swaps from a run."""
         return propose_swaps(self.data, run.mixture, rng)
 
-    def in_time(self, items: Iterable[Item]) -> Iterator[Item]:
-        """Yield starts or runs until the deadline, and at least one."""
-        for item in items:
-            yield item
+    def in_time(self, starts: Iterable[Start]) -> Iterator[Start]:
+        """Yield starts until the deadline, and at least one."""
+        for start in starts:
+            yield start
             if time.perf_counter() > self.settings.deadline:
                 break
 

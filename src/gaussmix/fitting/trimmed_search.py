@@ -85,7 +85,7 @@ def find_trimmed_optimum(
     Returns
     -------
     SearchResult
-        The result, with components in order of descending weight unless they have places of their own.
+        The result, with components in order of descending weight.
 
     Raises
     ------
@@ -116,7 +116,11 @@ def find_trimmed_optimum(
             _random_starts(data, structure, n_components, RANDOM_STARTS * settings.n_starts, next(rngs)),
         )
         compared = ranked(short.run(start, _STEPS) for start in short.in_time(starts))
-        runs = ranked(search.run(run.mixture, LAST) for run in search.in_time(compared[:_FINISHED]))
+        best_compared = compared[:_FINISHED]
+        if short is search:
+            runs = ranked(search.go_on(run, LAST) for run in best_compared)
+        else:
+            runs = ranked(search.run(run.mixture, LAST) for run in best_compared)
         found = search.refine(runs[0], next(rngs))
         best = search.finish(found) if is_all else last.run(found.mixture, settings.max_iter, rule=settings.rule)
     except KeyboardInterrupt:
@@ -125,11 +129,8 @@ def find_trimmed_optimum(
             raise
         again = replace(last, settings=replace(settings, watch=None)).run(reached.mixture, 0)
         best = with_fit(again, again.fit.stopped_by(Stop.INTERRUPTED))
-    if update.keeps_order:
-        ordered = with_fit(best, best.fit)
-    else:
-        order = np.argsort(-best.mixture.weights, kind="stable")
-        ordered = replace(with_fit(best, best.fit.reordered(order)), soundness=best.soundness.reordered(order))
+    order = np.argsort(-best.mixture.weights, kind="stable")
+    ordered = replace(with_fit(best, best.fit.reordered(order)), soundness=best.soundness.reordered(order))
     highest = None if search.highest is None else (search.highest.fit, search.highest.soundness)
     optima = [run.fit.moments.log_likelihood for run in runs for _ in range(max(run.n_starts, 1))]
     compared_with = (found or best).fit
