@@ -49,7 +49,7 @@ def check_constraints(estimator: Any) -> Constraints:
 def _check_trim(trim: Any) -> None:
     if trim is None:
         return
-    if isinstance(trim, bool) or not isinstance(trim, Real) or not 0 <= trim < 1:
+    if isinstance(trim, bool) or not isinstance(trim, Real) or not 0 <= float(trim) < 1:
         raise ValueError(f"trim must be a share of the rows, from 0 to less than 1, or None; got {trim!r}")
 
 

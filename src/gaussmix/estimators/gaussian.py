@@ -24,9 +24,7 @@ from gaussmix.estimators.fit_warnings import (
     warn_of_near_relation,
     warn_of_unobserved,
 )
-from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.fitted_result import FittedResultMixin
-from gaussmix.estimators.fitted_run import FittedRunMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
     of_used,
@@ -48,14 +46,7 @@ from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
 from gaussmix.fitting.stopping import Stop
 
 
-class GaussianMixture(  # type: ignore[misc]
-    FittedResultMixin,
-    FittedRunMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    FittedMixtureMixin,
-    DensityMixin,
-    BaseEstimator,
-):
+class GaussianMixture(FittedResultMixin, ClassNamePrefixFeaturesOutMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
     """Gaussian mixture fitted by expectation-maximization, with scikit-learn's interface.
 
     Parameters, methods and attributes are those of ``sklearn.mixture.GaussianMixture`` and have the same meaning, with

@@ -191,10 +191,10 @@ class ConstrainedUpdate(MaximumLikelihood):
             about, rows = moments + self._pseudo_moments(mixture), counts + self.prior.strength_each(mixture)
         centers = new.whiten_each(mixture.means - step.mixture.means)
         moved = about.in_other_units(old.roots, new.factors(), centers)
-        gain = gain_of_weights(mixture, counts, moments.background, step.mixture)
-        gain += self._log_prior_of_weights(step.mixture.weights) - self._log_prior_of_weights(mixture.weights)
-        gain += rows @ (new.log_det() - old.log_det()) + 0.5 * (about.scatter_trace - moved.scatter_trace)
-        return float(gain)
+        of_weights = gain_of_weights(mixture, counts, moments.background, step.mixture)
+        of_weights += self._log_prior_of_weights(step.mixture.weights) - self._log_prior_of_weights(mixture.weights)
+        of_covariances = rows @ (new.log_det() - old.log_det()) + 0.5 * (about.scatter_trace - moved.scatter_trace)
+        return of_weights + float(of_covariances)
 
 
 def _shares(shares: FloatArray, counts: FloatArray, held: BoolArray) -> FloatArray:

@@ -42,6 +42,11 @@ _NEAR = RemainingGain(1e-3)
 class TrimmedSearch(Multistart):
     """Runs of a trimmed search; moves divide the components of the rows that are kept."""
 
+    def steps(self, start: Start) -> Run:
+        """Make a few concentration steps from a start."""
+        assert isinstance(start, Mixture)
+        return self.run(start, _STEPS)
+
     def moves(self, run: Run) -> Iterator[Start]:
         engine, data = self.engine, self.data
         assert isinstance(engine, TrimmedEngine)
@@ -115,7 +120,7 @@ def find_trimmed_optimum(
             draw_starts(data, structure, n_components, range(settings.n_starts), rngs),
             _random_starts(data, structure, n_components, RANDOM_STARTS * settings.n_starts, next(rngs)),
         )
-        compared = ranked(short.run(start, _STEPS) for start in short.in_time(starts))
+        compared = ranked(short.steps(start) for start in short.in_time(starts))
         best_compared = compared[:_FINISHED]
         if short is search:
             runs = ranked(search.go_on(run, LAST) for run in best_compared)
