@@ -18,12 +18,13 @@ from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.multistart import POLISHING
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search import ALL_ROWS, find_optimum
 from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.settings import FitSettings
 from gaussmix.fitting.split_merge import propose_refills
-from gaussmix.fitting.stopping import Stop
+from gaussmix.fitting.stopping import ParameterDistance, Stop
 from gaussmix.fitting.trimmed_search import find_trimmed_optimum
 
 _HUGE_WEIGHT = 1e150  # weights of such a mean are divided by it: their products with squares overflow
@@ -168,11 +169,22 @@ def _fit_from_starts(
             sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
         run_all(propose_refills(sample, best.mixture, update.of_parts, lost, np.random.default_rng(0)))
         best = min(fits, key=_rank)
+    if not update.is_plain and search.accelerate and best.stop is Stop.AT_OPTIMUM and not is_over():
+        best = _polished(engine, update, best)
     if fits[-1].stop is Stop.INTERRUPTED:
         best = best.stopped_by(Stop.INTERRUPTED)
     optima = sorted((fit.moments.log_likelihood for fit in fits), reverse=True)
     soundness = examine(best.mixture, best.moments.counts, best.moments.weight, root)
     return SearchResult(best, update, soundness, tuple(optima))
+
+
+def _polished(engine: AbstractEngine, update: MaximumLikelihood, fit: Fit) -> Fit:
+    """Continue a converged run until values that are not held no longer depend on the start."""
+    rule, accelerator = ParameterDistance(), Accelerator(update)
+    polished = fit_em(engine, update, fit.mixture, rule, max_iter=POLISHING, accelerator=accelerator, earlier=fit)
+    if polished.stop in (Stop.LIMIT, Stop.ROUNDING):
+        return polished.stopped_by(Stop.AT_OPTIMUM, fit.history[-1].gain)
+    return polished
 
 
 def _rank(fit: Fit) -> tuple[int, float]:
