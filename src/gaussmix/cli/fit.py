@@ -14,6 +14,7 @@ from gaussmix.cli.options import (
     ModelName,
     ModelOption,
     NoHeaderFlag,
+    NoiseFlag,
     RegCovar,
     SeedOption,
     Starts,
@@ -66,6 +67,7 @@ def fit(
         float | None,
         typer.Option(metavar="RATIO", help="Bound on the greatest over the least variance of all components."),
     ] = None,
+    noise: NoiseFlag = False,
     seed: SeedOption = 0,
     columns: ColumnsOption = None,
     weights: WeightsOption = None,
@@ -97,6 +99,7 @@ def fit(
                 time_budget=time_budget,
                 trim=trim,
                 max_variance_ratio=max_variance_ratio,
+                noise="uniform" if noise else None,
             ),
         )
         interrupt = run_fit(estimator, lambda: estimator.fit(as_frame(rows), sample_weight=rows.weights))

@@ -96,6 +96,9 @@ RegCovar = Annotated[
         help="Number added to every variance, or a penalty (chen-tan, inverse-wishart); default: a very weak penalty.",
     ),
 ]
+NoiseFlag = Annotated[
+    bool, typer.Option("--noise", metavar="", help="Add uniform noise for rows that belong to no component (label -1).")
+]
 SeedOption = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="Seed for the starts; the same seed gives the same model.")
 ]

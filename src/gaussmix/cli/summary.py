@@ -53,6 +53,8 @@ def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableTyp
                 table.add_row(str(component), weights[component], *line[some])
             tables.append(table)
     note = "" if shown == d else f" (the first {shown} of {d} columns)"
+    if mixture.background is not None:
+        note += f"; uniform noise has the weight {mixture.background.weight:.4f}"
     return Group(*tables, Text(f"mean ± standard deviation{note}", style="dim"))
 
 

@@ -359,6 +359,7 @@ def mixture_wasserstein(first: Mixture, second: Mixture) -> Transport:
     >>> round(mixture_wasserstein(one, other).distance, 3)
     1.581
     """
+    require_components_only(first, second)
     costs = squared_wasserstein(first, second)
     k1, k2 = costs.shape
     scale = float(costs.max()) or 1.0
@@ -388,11 +389,18 @@ def require_comparable(first: Mixture, second: Mixture) -> None:
         raise ValueError(f"the mixtures have different features: {names[0]} and {names[1]}; marginal() reorders them")
 
 
+def require_components_only(first: Mixture, second: Mixture) -> None:
+    """Raise a ValueError if a mixture has noise."""
+    for mixture in (first, second):
+        mixture.refuse_noise("the distance of mixtures")
+
+
 def _mean_of_both(
     first: Mixture, second: Mixture, function: Callable[[FloatArray], FloatArray], n_draws: int, random_state: Seed
 ) -> MixtureDistance:
     """Estimate the mean of a function of log p - log q over rows of both mixtures, stratified by component."""
     require_comparable(first, second)
+    require_components_only(first, second)
     if n_draws < 1:
         raise ValueError(f"n_draws must be at least 1, got {n_draws}")
     rng = as_generator(random_state)

@@ -36,6 +36,7 @@ def to_matlab(model: Any) -> dict[str, Any]:
     'diagonal'
     """
     mixture = mixture_of(model)
+    mixture.refuse_noise("to_matlab")
     covariance = mixture.covariance
     form = FORMS[covariance.form]
     shared = covariance.letters[0] == "E" and (form.is_shared or covariance.letters in ("EEI", "EII"))

@@ -89,6 +89,7 @@ def _scores_of(model: Any) -> tuple[Mixture, WhitenedMixture]:
     """Return the mixture of a model, and the scores by which it predicts."""
     fitted = fitted_model(model)
     mixture = mixture_of(fitted)
+    mixture.refuse_noise("to_onnx")
     if any(hasattr(fitted, name) for name in _OTHER_PREDICTIONS):
         raise TypeError(
             f"labels of the graph are components, which {type(fitted).__name__} does not predict: pass its mixture_"

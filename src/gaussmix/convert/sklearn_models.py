@@ -56,6 +56,7 @@ def to_sklearn(model: Any) -> "GaussianMixture":
             "not have: pass model.mixture_, the mixture of the expected parameters"
         )
     mixture = mixture_of(fitted)
+    mixture.refuse_noise("to_sklearn")
     covariance = mixture.covariance
     far = np.abs(mixture.means) > _FARTHEST * np.sqrt(covariance.variances())
     structure = Full if FORMS[covariance.form].is_diagonal and far.any() else structure_of(covariance.form)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ class Background:
         log_volume = self.log_volume
         return math.exp(log_volume) if log_volume < math.log(np.finfo(np.float64).max) else math.inf
 
-    @property
+    @cached_property
     def log_lengths(self) -> FloatArray:
         """The logs (d,) of the lengths of the box around the region, shrunk to the volume of the region."""
         logs = np.log(np.abs(self.edges).sum(axis=1))
@@ -95,7 +96,9 @@ class Background:
 
     def with_weight(self, weight: float) -> "Background":
         """Return the same noise with another weight."""
-        return Background(weight, self.center, self.edges)
+        result = Background(weight, self.center, self.edges)
+        result.__dict__["log_lengths"] = self.log_lengths  # it is needed at every step of EM
+        return result
 
     def whitened(self) -> WhitenedBackground:
         """Return the noise in the form that engines read."""
@@ -110,6 +113,41 @@ class Background:
     def mapped(self, matrix: FloatArray, shift: FloatArray) -> "Background":
         """Return the noise of ``x @ matrix + shift``, with an invertible matrix (d, d)."""
         return Background(self.weight, self.center @ matrix + shift, matrix.T @ self.edges)
+
+    def lifted(
+        self,
+        columns: tuple[IntArray, IntArray],
+        centers: FloatArray,
+        scales: FloatArray,
+        coefficients: FloatArray,
+        deviations: FloatArray,
+    ) -> "Background":
+        """Return the noise of all columns, of which some are functions of those of this noise.
+
+        With x_K the columns of this noise and x_D the others, in units of the scales about the centers,
+        ``x_D = x_K @ coefficients + noise``, where components have normal noise. At its mean, where rows are, the
+        uniform noise gets the same density, so that a row is noise with the same probability as without the columns.
+
+        Parameters
+        ----------
+        columns : pair of (r,) and (m,) array of int
+            Positions of the columns K and D.
+        centers, scales : (r + m,) array
+            Centers and scales of all columns.
+        coefficients : (r, m) array
+            Coefficients of the functions.
+        deviations : (m,) array
+            Standard deviations of the normal noise.
+        """
+        kept, dropped = columns
+        n_kept = len(kept)
+        center, edges = np.empty(len(centers)), np.zeros((len(centers), len(centers)))
+        center[kept], edges[kept, :n_kept] = self.center, self.edges
+        shift = (self.center - centers[kept]) / scales[kept]
+        center[dropped] = centers[dropped] + shift @ coefficients * scales[dropped]
+        edges[dropped, :n_kept] = (coefficients * scales[dropped]).T @ (self.edges / scales[kept, None])
+        edges[dropped, n_kept + np.arange(len(dropped))] = math.sqrt(2 * math.pi) * deviations
+        return Background(self.weight, center, edges)
 
     def sample(self, n: int, rng: Random) -> FloatArray:
         """Draw rows (n, d) from the region."""

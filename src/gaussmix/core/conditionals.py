@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 import gaussmix.core._native as _native
+from gaussmix.core.background import Background
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import far_rows
@@ -29,6 +30,7 @@ class AbstractDistribution(ABC):
     means: FloatArray
     covariance: AbstractCovariance
     feature_names: tuple[str, ...] | None
+    background: Background | None
 
     @abstractmethod
     def marginal(self, features: Sequence[int | str]) -> Self:
@@ -51,8 +53,27 @@ class AbstractDistribution(ABC):
         """The names of the features, ``x0, x1, ...`` by default."""
         return self.feature_names or default_names(self.means.shape[1])
 
+    def refuse_noise(self, purpose: str) -> None:
+        """Raise a ValueError if the mixture has noise.
+
+        Parameters
+        ----------
+        purpose : str
+            What is not defined for noise, for the message.
+        """
+        if self.background is not None:
+            raise ValueError(
+                f"{purpose} is not defined for a mixture with noise: use the components alone, "
+                "mixture.without_noise(), whose weights sum to one"
+            )
+
     def with_features(
-        self, positions: Sequence[int], weights: FloatArray, means: FloatArray, covariance: AbstractCovariance
+        self,
+        positions: Sequence[int],
+        weights: FloatArray,
+        means: FloatArray,
+        covariance: AbstractCovariance,
+        noise_weight: float | None = None,
     ) -> Self:
         """Return a mixture of other parameters, whose features have the names of some of this one.
 
@@ -62,6 +83,8 @@ class AbstractDistribution(ABC):
             Positions of the features in this mixture.
         weights, means, covariance
             Parameters of the result.
+        noise_weight : float, optional
+            Weight of the noise, if there is any; by default the current one.
 
         Returns
         -------
@@ -69,7 +92,10 @@ class AbstractDistribution(ABC):
             Mixture of these features.
         """
         names = None if self.feature_names is None else tuple(self.feature_names[at] for at in positions)
-        return type(self)(weights, means, covariance, names)  # type: ignore[call-arg]
+        background = self.background and self.background.of_features(positions)
+        if background is not None and noise_weight is not None:
+            background = background.with_weight(noise_weight)
+        return type(self)(weights, means, covariance, names, background)  # type: ignore[call-arg]
 
 
 AnyMixture = TypeVar("AnyMixture", bound=AbstractDistribution)

@@ -27,7 +27,7 @@ class ConditioningMixin(AbstractDistribution):
         Returns
         -------
         Mixture
-            Mixture of these features, with the same weights.
+            Mixture of these features, with the same weights. Noise is uniform in a box of these features.
         """
         positions = self.positions(features)
         covariance = self.covariance.marginal(positions)
@@ -70,7 +70,9 @@ class ConditioningMixin(AbstractDistribution):
         targets = self._others(observed)
         regressions = ComponentRegressions.of(self.means, self.covariance, observed, targets)
         weights = self.marginal(observed).responsibilities(row[None])[0]
-        return self.with_features(targets, weights, regressions.predict(row), regressions.residual)
+        k = len(self.weights)
+        noise = float(weights[k]) if self.background is not None else None
+        return self.with_features(targets, weights[:k], regressions.predict(row), regressions.residual, noise)
 
     def condition(self, X: ArrayLike, on: Sequence[int | str]) -> Conditionals[Self]:
         """Return the distribution of the remaining features given each of many rows.
@@ -103,6 +105,7 @@ class ConditioningMixin(AbstractDistribution):
         """
         if isinstance(on, str):
             raise ValueError(f"on must be a list of features, such as [{on!r}]")
+        self.refuse_noise("condition")
         observed = self.positions(on)
         targets = self._others(observed)
         names = [name for name in on if isinstance(name, str)]

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.affine import rescaled
-from gaussmix.core.background import NOISE, Background
+from gaussmix.core.background import Background
 from gaussmix.core.conditioning import ConditioningMixin
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.distribution import DistributionMixin
@@ -234,10 +234,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         ValueError
             As in `log_density`.
         """
-        labels = assign_rows(self._engine(X, noise_covariance), self.whitened(), "labels")
-        if self.background is not None:
-            labels[labels == self.n_components] = NOISE
-        return labels
+        return assign_rows(self._engine(X, noise_covariance), self.whitened(), "labels")
 
     def with_components(
         self,
@@ -327,20 +324,6 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
             if self.background is not None:
                 weights = weights * (1 - self.background.weight)
         return self.with_components(weights, self.means[at], self.covariance.take(at))
-
-    def refuse_noise(self, purpose: str) -> None:
-        """Raise a ValueError if the mixture has noise.
-
-        Parameters
-        ----------
-        purpose : str
-            What is not defined for noise, for the message.
-        """
-        if self.background is not None:
-            raise ValueError(
-                f"{purpose} is not defined for a mixture with noise: use the components alone, "
-                "mixture.without_noise(), whose weights sum to one"
-            )
 
     @classmethod
     def concatenate(cls, mixtures: Sequence["Mixture"]) -> Self:

@@ -126,6 +126,7 @@ def trace_em(X: ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: A
            [-1.901, -1.901, -1.888],
            [-1.888, -1.888, -1.881]])
     """
+    start.refuse_noise("trace_em")
     if not isinstance(start, Mixture):
         raise TypeError(f"start must be a Mixture, got {type(start).__name__}")
     if n_iter != int(n_iter) or n_iter < 1:

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from gaussmix.core.background import NOISE
 from gaussmix.core.covariance import structure_of
 from gaussmix.core.engines import engine_for
 from gaussmix.core.engines.far_rows import assign_rows
@@ -169,6 +170,8 @@ def inspect_fit(
     else:
         kept = None if given is None else reduce_rows(columns, given)
         facts["components"] = _components(reduced, update, kept)
+    if mixture.background is not None:
+        facts["noise"] = _noise_facts(mixture, given)
     confused = confusion(mixture)
     facts["overlap"] = overlap_facts(confused)
     if given is not None:
@@ -185,6 +188,16 @@ def inspect_fit(
                 found |= left
     facts["advice"] = advice_for_fit(facts)
     return Report(facts)
+
+
+def _noise_facts(mixture: Mixture, rows: WeightedRows | None) -> dict[str, Any]:
+    """Return the weight and the volume of the noise, and how many of the rows are noise."""
+    assert mixture.background is not None
+    count = None
+    if rows is not None:
+        labels = assign_rows(engine_for(rows), mixture.whitened(), "labels")
+        count = float(rows.explicit_weights[labels == NOISE].sum())
+    return {"weight": mixture.background.weight, "log_volume": mixture.background.log_volume, "count": count}
 
 
 def _cluster_facts(mixture: Mixture, some: WeightedRows, confused: Confusion) -> list[dict[str, Any]]:

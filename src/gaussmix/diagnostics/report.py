@@ -69,6 +69,8 @@ class Report:
             entries += _fit_entries(self.facts["fit"])
         if "posterior" in self.facts:
             entries += posterior_entries(self.facts["posterior"])
+        if "noise" in self.facts:
+            entries.append(Entry("noise", _noise(self.facts["noise"])))
         if "components" in self.facts:
             entries += _component_entries(self.facts)
         if not any(entry.flagged for entry in entries):
@@ -86,6 +88,14 @@ class Report:
 
     def _repr_html_(self) -> str:
         return entries_html(self.entries())
+
+
+def _noise(noise: dict[str, Any]) -> str:
+    """Return the share of uniform noise, and how many rows are more probably noise than of a component."""
+    text = f"uniform noise has the weight {noise['weight']:.4g} (log volume {noise['log_volume']:.4g})"
+    if noise["count"] is None:
+        return text
+    return f"{text}; {noise['count']:,.6g} rows are most probably noise (label -1)"
 
 
 def _row_entries(rows: dict[str, Any]) -> Iterator[Entry]:

@@ -18,6 +18,7 @@ def estimator_of_cell(
     *,
     reg_covar: float | str,
     random_state: Any,
+    noise_volume: float | str = "hypvol",
     feature_names: Any = None,
 ) -> GaussianMixture:
     """Return a fitted `GaussianMixture` with the fit of a cell.
@@ -32,7 +33,7 @@ def estimator_of_cell(
         Rows with all columns.
     columns : ColumnReduction or None
         Columns kept by the search.
-    reg_covar, random_state
+    reg_covar, random_state, noise_volume
         Parameters of the estimator.
     feature_names : (d,) array of str, optional
         ``feature_names_in_``.
@@ -51,6 +52,8 @@ def estimator_of_cell(
         covariance_type=cell.covariance_type if columns is None else result.mixture.covariance_type,
         reg_covar=reg_covar,
         random_state=random_state,
+        noise="uniform" if cell.noise else None,
+        noise_volume=noise_volume,
     )
     estimator.n_features_in_ = rows.n_features
     if feature_names is not None:

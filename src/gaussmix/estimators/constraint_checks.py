@@ -23,7 +23,7 @@ _ROUNDING = 1e-6
 def check_constraints(estimator: Any) -> Constraints:
     """Return the constraints of a `GaussianMixture`; raise a ValueError if a parameter about them is invalid."""
     structure = covariance_class(estimator.covariance_type)
-    _check_trim(estimator.trim)
+    _check_trim(estimator.trim, estimator.noise)
     _check_ratio(estimator.max_variance_ratio, structure)
     require_flag("equal_weights", estimator.equal_weights)
     held = _held(estimator, structure)
@@ -46,11 +46,13 @@ def check_constraints(estimator: Any) -> Constraints:
     )
 
 
-def _check_trim(trim: Any) -> None:
+def _check_trim(trim: Any, noise: Any) -> None:
     if trim is None:
         return
     if isinstance(trim, bool) or not isinstance(trim, Real) or not 0 <= float(trim) < 1:
         raise ValueError(f"trim must be a share of the rows, from 0 to less than 1, or None; got {trim!r}")
+    if noise is not None:
+        raise ValueError("trim and noise are two answers to the same question: leave one of them out")
 
 
 def _check_ratio(ratio: Any, structure: type[AbstractCovariance]) -> None:

@@ -24,6 +24,7 @@ from gaussmix.estimators.fit_warnings import (
     warn_of_near_relation,
     warn_of_unobserved,
 )
+from gaussmix.estimators.fitted_noise import FittedNoiseMixin
 from gaussmix.estimators.fitted_result import FittedResultMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
@@ -46,7 +47,13 @@ from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
 from gaussmix.fitting.stopping import Stop
 
 
-class GaussianMixture(FittedResultMixin, ClassNamePrefixFeaturesOutMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianMixture(
+    FittedResultMixin,
+    FittedNoiseMixin,
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    DensityMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
     """Gaussian mixture fitted by expectation-maximization, with scikit-learn's interface.
 
     Parameters, methods and attributes are those of ``sklearn.mixture.GaussianMixture`` and have the same meaning, with
@@ -81,7 +88,7 @@ class GaussianMixture(FittedResultMixin, ClassNamePrefixFeaturesOutMixin, Densit
         "auto" is a search: several kinds of starts are compared, and components are merged and split where this finds a
         better optimum; if there are many rows, a sample is searched (docs/starting-and-stopping.md). Or one method:
         k-means clusters; the nearest k-means++ seed; random responsibilities; the nearest of k randomly chosen rows. Or
-        your own labels (n,) or responsibilities (n, k).
+        your own labels (n,) or responsibilities (n, k). With ``noise``, the label -1 and a last column are noise.
     weights_init : (k,) array-like, optional
         Initial weights.
     means_init : (k, d) array-like, optional
@@ -106,6 +113,14 @@ class GaussianMixture(FittedResultMixin, ClassNamePrefixFeaturesOutMixin, Densit
         The order of the components (`gaussmix.components.matching.order_components`). "auto" is by descending weight
         after a search, and the order of the start otherwise. A warm start always keeps the order of the model it
         continues from.
+    noise : {"uniform"}, optional
+        "uniform" adds noise of constant density over the volume of the rows, for rows that belong to no component
+        (Banfield and Raftery 1993). Its weight is estimated, and which rows are noise at the start is found by the
+        search. The label of noise is -1. By default there is no noise.
+    noise_volume : {"hypvol", "hull"} or float, default="hypvol"
+        Volume of the noise: the smaller one of the boxes around the rows along the columns and along their principal
+        axes, as in mclust; the volume of their convex hull, which does not depend on units or rotations; or a number,
+        in the units of the columns.
     trim : float, optional
         Share of the rows that is left out: those of least density at each step, with the label -1 (Garcia-Escudero et
         al. 2008, as tclust). Each other row belongs to one component, and the fit has the greatest classification
@@ -125,7 +140,11 @@ class GaussianMixture(FittedResultMixin, ClassNamePrefixFeaturesOutMixin, Densit
     Attributes
     ----------
     weights_ : (k,) array
-        Mixing proportions.
+        Mixing proportions; with ``noise_weight_`` they sum to one.
+    noise_weight_ : float
+        Weight of the noise; 0 without noise.
+    noise_volume_ : float
+        Volume of the noise, of which the density is the inverse; NaN without noise.
     means_ : (k, d) array
         Means of the components.
     covariances_, precisions_, precisions_cholesky_ : array
@@ -205,6 +224,8 @@ class GaussianMixture(FittedResultMixin, ClassNamePrefixFeaturesOutMixin, Densit
         acceleration: str = "auto",
         time_budget: float | None = None,
         order_by: int | str = "auto",
+        noise: str | None = None,
+        noise_volume: float | str = "hypvol",
         trim: float | None = None,
         max_variance_ratio: float | None = None,
         equal_weights: bool = False,
@@ -229,6 +250,8 @@ class GaussianMixture(FittedResultMixin, ClassNamePrefixFeaturesOutMixin, Densit
         self.acceleration = acceleration
         self.time_budget = time_budget
         self.order_by = order_by
+        self.noise = noise
+        self.noise_volume = noise_volume
         self.trim = trim
         self.max_variance_ratio = max_variance_ratio
         self.equal_weights = equal_weights
@@ -296,7 +319,7 @@ class GaussianMixture(FittedResultMixin, ClassNamePrefixFeaturesOutMixin, Densit
         Returns
         -------
         (n,) array
-            The most probable component of each row, from 0.
+            The most probable component of each row, from 0; -1 for noise.
         """
         with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             rows = self._fit(X, sample_weight, noise_covariance)
@@ -359,6 +382,8 @@ class GaussianMixture(FittedResultMixin, ClassNamePrefixFeaturesOutMixin, Densit
                 f"warm_start continues from {found}, this fit asks for {wanted} (covariance_type, n_components, "
                 "n_features): set warm_start=False"
             )
+        if (previous.mixture.background is None) != (self.noise is None):
+            raise ValueError(f"warm_start continues from another fit than noise={self.noise!r}: set warm_start=False")
         return previous
 
     def _given_starts(
@@ -402,7 +427,8 @@ class GaussianMixture(FittedResultMixin, ClassNamePrefixFeaturesOutMixin, Densit
         )
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
         structure, trim = covariance_class(self.covariance_type), None if self.trim is None else float(self.trim)
-        return FitSettings(structure, self.n_components, reg_covar, search, constraints, self.prior, trim)
+        volume = None if self.noise is None else self.noise_volume
+        return FitSettings(structure, self.n_components, reg_covar, search, volume, constraints, self.prior, trim)
 
     def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)
@@ -414,6 +440,7 @@ class GaussianMixture(FittedResultMixin, ClassNamePrefixFeaturesOutMixin, Densit
                 membership = draw_membership(engine_for(rows), self.n_components, method, rng)
             else:
                 require_unmasked(self.init_params, "init_params")
-                membership = membership_from_user(of_used(self.init_params, used), rows, self.n_components)
+                given_rows, noise = of_used(self.init_params, used), self.noise is not None
+                membership = membership_from_user(given_rows, rows, self.n_components, noise=noise)
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)

@@ -17,7 +17,8 @@ from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.compiled_rows import CompiledRows, Limits, Outcome
 from gaussmix.fitting.degeneracy import REPEATED, Soundness, examine, is_clearly_sound
 from gaussmix.fitting.em import Fit, Progress, Record
-from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Run, Start
+from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Start
+from gaussmix.fitting.runs import Run
 from gaussmix.fitting.split_merge import merge_costs, ranked_moves
 from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
 

@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from gaussmix.core.background import Background
 from gaussmix.core.covariance import structure_of
 from gaussmix.core.engines import AbstractEngine, TrimmedEngine, Trimming, distinct_rows, engine_for
 from gaussmix.core.environment import one_blas_thread
@@ -19,6 +21,8 @@ from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import POLISHING
+from gaussmix.fitting.noise_region import region_of
+from gaussmix.fitting.noise_starts import proposals_beside_noise, with_weight_of_noise
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search import ALL_ROWS, find_optimum
 from gaussmix.fitting.search_result import SearchResult
@@ -26,6 +30,9 @@ from gaussmix.fitting.settings import FitSettings
 from gaussmix.fitting.split_merge import propose_refills
 from gaussmix.fitting.stopping import ParameterDistance, Stop
 from gaussmix.fitting.trimmed_search import find_trimmed_optimum
+
+NOISE_OF_STARTS = 0.1
+"""Weight of the noise of starts that a caller provides without noise."""
 
 _HUGE_WEIGHT = 1e150  # weights of such a mean are divided by it: their products with squares overflow
 
@@ -89,11 +96,12 @@ def fit_mixture(
     distinct = distinct_rows(kept)
     passed = kept if distinct is None else distinct
     engine = engine_for(passed)
+    background = None if settings.noise_volume is None else region_of(kept, settings.noise_volume)
     trimming = None if settings.trim is None else Trimming.of(settings.trim, kept)
     with one_blas_thread(*rows.shape):
         if starts is not None:
             used = engine if trimming is None else TrimmedEngine(passed, engine, trimming)
-            search = _fit_from_starts(used, kept, settings, starts)
+            search = _fit_from_starts(used, kept, settings, starts, background)
         elif trimming is not None:
             search = find_trimmed_optimum(
                 passed,
@@ -106,11 +114,17 @@ def fit_mixture(
                 int(rng.randint(2**31)),
             )
         else:
-            search = _search(engine, kept.total, settings, rng)
+            search = _search(engine, kept.total, settings, rng, background)
         return FitResult.of(search, rows, columns, trim=settings.trim)
 
 
-def _search(engine: AbstractEngine, weight: float, settings: FitSettings, rng: np.random.RandomState) -> SearchResult:
+def _search(
+    engine: AbstractEngine,
+    weight: float,
+    settings: FitSettings,
+    rng: np.random.RandomState,
+    background: Background | None,
+) -> SearchResult:
     first = np.random.RandomState()
     first.set_state(rng.get_state())  # the first start is that of scikit-learn for the same random_state
     return find_optimum(
@@ -121,11 +135,16 @@ def _search(engine: AbstractEngine, weight: float, settings: FitSettings, rng: n
         settings.search,
         int(rng.randint(2**31)),
         first,
+        background,
     )
 
 
 def _fit_from_starts(
-    engine: AbstractEngine, rows: WeightedRows, settings: FitSettings, starts: GivenStarts
+    engine: AbstractEngine,
+    rows: WeightedRows,
+    settings: FitSettings,
+    starts: GivenStarts,
+    background: Background | None,
 ) -> SearchResult:
     """Run EM to the end from each start, as scikit-learn does, and keep the best.
 
@@ -161,13 +180,14 @@ def _fit_from_starts(
     def is_over() -> bool:
         return fits[-1].stop.is_cut_short or time.perf_counter() > search.deadline
 
-    run_all(starts.draw(rows, update) for _ in range(search.n_starts))
+    run_all(_with_noise(starts.draw(rows, update), background) for _ in range(search.n_starts))
     best = min(fits, key=_rank)
     lost = find_lost(best.mixture, best.moments.counts)
     if lost.any() and starts.are_drawn and search.max_iter > 0 and not is_over():
         if sample is None:
             sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
-        run_all(propose_refills(sample, best.mixture, update.of_parts, lost, np.random.default_rng(0)))
+        refills = partial(propose_refills, update=update.of_parts, lost=lost, rng=np.random.default_rng(0))
+        run_all(proposals_beside_noise(sample, best.mixture, refills))
         best = min(fits, key=_rank)
     if not update.is_plain and search.accelerate and best.stop is Stop.AT_OPTIMUM and not is_over():
         best = _polished(engine, update, best)
@@ -180,11 +200,19 @@ def _fit_from_starts(
 
 def _polished(engine: AbstractEngine, update: MaximumLikelihood, fit: Fit) -> Fit:
     """Continue a converged run until values that are not held no longer depend on the start."""
-    rule, accelerator = ParameterDistance(), Accelerator(update)
+    rule, accelerator = ParameterDistance(), Accelerator(update, memory=0)
     polished = fit_em(engine, update, fit.mixture, rule, max_iter=POLISHING, accelerator=accelerator, earlier=fit)
     if polished.stop in (Stop.LIMIT, Stop.ROUNDING):
         return polished.stopped_by(Stop.AT_OPTIMUM, fit.history[-1].gain)
     return polished
+
+
+def _with_noise(start: Mixture, background: Background | None) -> Mixture:
+    """Return a start with the noise of a fit, whose weight is that of the start if it has noise."""
+    if background is None:
+        return start
+    weight = NOISE_OF_STARTS if start.background is None else start.background.weight
+    return with_weight_of_noise(start.without_noise(), background, weight)
 
 
 def _rank(fit: Fit) -> tuple[int, float]:

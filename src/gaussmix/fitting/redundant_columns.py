@@ -200,7 +200,10 @@ class ColumnReduction:
                 roots[:, self.kept], roots[:, self.dropped] = mixture.covariance.roots, self.deviations
             case _:
                 structure, roots = type(mixture.covariance), mixture.covariance.roots
-        return Mixture(mixture.weights, means, structure(roots, *means.shape))
+        background = mixture.background and mixture.background.lifted(
+            (self.kept, self.dropped), self.centers, self.scales, self.coefficients, self.deviations
+        )
+        return Mixture(mixture.weights, means, structure(roots, *means.shape), background=background)
 
     def _lift_roots(self, roots: FloatArray) -> FloatArray:
         """Return roots (k, d, d) of all columns from roots (k, r, r) of the kept ones."""

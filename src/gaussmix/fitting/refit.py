@@ -62,7 +62,8 @@ def refit(rows: WeightedRows, update: MaximumLikelihood, start: Mixture) -> Refi
     FitFailedError
         If a component lost its rows or collapsed, or the density of a row is zero.
     """
-    if not rows.is_exact or rows.n_rows > _FEW_ROWS or (update.prior is not None and update.prior.mean_strength > 0):
+    has_means = update.prior is not None and update.prior.mean_strength > 0
+    if not rows.is_exact or rows.n_rows > _FEW_ROWS or has_means or start.background is not None:
         accelerator = Accelerator(update)
         engine = engine_for(rows)
         return _of_fit(lambda: fit_em(engine, update, start, NEAR, max_iter=MAX_ITER, accelerator=accelerator))
@@ -105,6 +106,7 @@ def search_anew(rows: WeightedRows, update: MaximumLikelihood, like: Mixture, rn
             lambda data, root: update,
             SearchSettings(_STARTS, NEAR, MAX_ITER),
             int(rng.integers(2**31)),
+            background=like.background,
         ).fit
 
     return _of_fit(search)

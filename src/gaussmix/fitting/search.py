@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.background import Background
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine, engine_for
 from gaussmix.core.typing import FloatArray
@@ -17,16 +18,10 @@ from gaussmix.fitting.compiled_search import CompiledSearch, SingularRunsError
 from gaussmix.fitting.coreset import draw_sample
 from gaussmix.fitting.degeneracy import rows_needed
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import (
-    LAST,
-    SHORT,
-    FittedRun,
-    Multistart,
-    Run,
-    SearchSettings,
-    ranked,
-    with_fit,
-)
+from gaussmix.fitting.multistart import LAST, SHORT, Multistart, SearchSettings
+from gaussmix.fitting.noise_search import NoiseMultistart
+from gaussmix.fitting.noise_starts import draw_noise_starts
+from gaussmix.fitting.runs import FittedRun, Run, ranked, with_fit
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.starts import draw_starts, start_from_labels, usual_starts
@@ -53,6 +48,7 @@ def find_optimum(
     settings: SearchSettings,
     seed: int,
     first: np.random.RandomState | None = None,
+    background: Background | None = None,
 ) -> SearchResult:
     """Search for the best optimum: compare several starts, and improve the best by split-and-merge moves.
 
@@ -75,6 +71,8 @@ def find_optimum(
         Seed; start i draws from its own counter-based stream, keyed by the seed and i.
     first : RandomState, optional
         Source of random numbers of the first start, in place of its stream.
+    background : Background, optional
+        Noise of any weight; by default the mixture has none.
 
     Returns
     -------
@@ -94,7 +92,8 @@ def find_optimum(
     update = update_for(data, target_root)
     searched = engine if all_rows else engine_for(data.as_observed)
     near = _NEAR if all_rows else _NEAR_IN_SAMPLE
-    reference = Multistart(searched, data, update, target_root, settings, near)
+    shared = (searched, data, update, target_root, settings, near)
+    reference = Multistart(*shared) if background is None else NoiseMultistart(*shared, background=background)
     search = _compiled(reference, structure, n_components) or reference
     last = reference if all_rows else replace(reference, engine=engine)
     runs: list[Run] = []
@@ -133,7 +132,7 @@ def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_comp
     """Return the same search in compiled code if there is code for it, and the table is small."""
     data, update, settings = reference.data, reference.update, reference.settings
     is_small = data.rows.n_rows * n_components <= MOST_PAIRS and settings.max_iter >= LAST
-    is_simple = data.incomplete is None and is_small
+    is_simple = data.incomplete is None and is_small and not isinstance(reference, NoiseMultistart)
     if not is_simple or not CompiledRows.can_hold(structure, data.rows.n_features, update):
         return None
     rows = CompiledRows.of(data, structure, n_components, update, reference.target_root)
@@ -156,14 +155,19 @@ def _explore(
     """
     data, settings = search.data, search.settings
     n_features = data.rows.n_features
-    if n_components == 1:
+    background = search.background if isinstance(search, NoiseMultistart) else None
+    if n_components == 1 and background is None:
         one = start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
         runs = [search.run(one, settings.max_iter)]
         return runs, runs[0]
     streams = itertools.islice(_streams(seed), _STREAMS_OF_SAMPLE, None)
     rows_each, needed = data.rows.total / n_components, rows_needed(structure.letters, n_features)
     if n_features > MOST_FEATURES:
-        starts = draw_wide_starts(data, structure, n_components, settings.n_starts, streams)
+        if background is None:
+            starts = draw_wide_starts(data, structure, n_components, settings.n_starts, streams)
+        else:
+            numbers = range(settings.n_starts)
+            starts = draw_noise_starts(data, background, structure, n_components, numbers, streams)
         runs = search.race_in_order(starts, must_be_sound=rows_each >= needed)
         rng = next(streams)
         best = search.refill(runs[0], rng)
@@ -174,7 +178,11 @@ def _explore(
     numbers, size = range(settings.n_starts), usual_starts(n_components)
     runs, found = [], None
     for at in numbers[::size]:
-        starts = draw_starts(data, structure, n_components, numbers[at : at + size], streams, _copied(state))
+        some = numbers[at : at + size]
+        if background is None:
+            starts = draw_starts(data, structure, n_components, some, streams, _copied(state))
+        else:
+            starts = draw_noise_starts(data, background, structure, n_components, some, streams)
         raced = search.race(starts)
         rng = next(streams)
         if found is None or raced[0].beats(found):

@@ -36,6 +36,8 @@ class FitSettings:
         Number for a ridge; "auto" or one of `PENALTIES` for a prior that depends on the rows.
     search : SearchSettings
         Settings of the runs.
+    noise_volume : str or float, optional
+        Volume of uniform noise (`region_of`); by default there is no noise.
     constraints : Constraints
         What is known of the parameters.
     prior : NormalInverseWishart, optional
@@ -48,6 +50,7 @@ class FitSettings:
     n_components: int
     reg_covar: float | str
     search: SearchSettings
+    noise_volume: float | str | None = None
     constraints: Constraints = field(default_factory=Constraints)
     prior: NormalInverseWishart | None = None
     trim: float | None = None

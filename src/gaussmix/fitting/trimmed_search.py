@@ -17,7 +17,8 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import LAST, Multistart, Run, SearchSettings, Start, ranked, with_fit
+from gaussmix.fitting.multistart import LAST, Multistart, SearchSettings, Start
+from gaussmix.fitting.runs import Run, ranked, with_fit
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.split_merge import propose_moves

@@ -49,6 +49,8 @@ class Bootstrap:
         Their covariances.
     failures : dict of str to int
         Number of failed draws for each reason.
+    noise_weights : (b,) array, or None
+        Their weights of the noise, whose volume is that of the fit; None without noise.
     """
 
     mixture: Mixture
@@ -58,6 +60,7 @@ class Bootstrap:
     means: FloatArray
     covariances: FloatArray
     failures: dict[str, int]
+    noise_weights: FloatArray | None = None
 
     @property
     def n_failed(self) -> int:
@@ -67,7 +70,9 @@ class Bootstrap:
     @cached_property
     def estimates(self) -> Parameters:
         """Parameters of the original fit."""
-        return Parameters(self.mixture.weights, self.mixture.means, self.mixture.covariance.dense())
+        noise = self.mixture.background
+        weight = None if noise is None else noise.weight
+        return Parameters(self.mixture.weights, self.mixture.means, self.mixture.covariance.dense(), weight)
 
     @cached_property
     @underflow_to_zero
@@ -118,7 +123,8 @@ class Bootstrap:
         reach = float(ndtri(tails[1]))
         pairs = [
             (getattr(self.estimates, name), reach * getattr(self.standard_errors, name))
-            for name in ("weights", "means", "covariances")
+            for name in ("weights", "means", "covariances", "noise_weight")
+            if name != "noise_weight" or self.noise_weights is not None
         ]
         return (
             Parameters(*(value - half for value, half in pairs)),
@@ -170,8 +176,9 @@ class Bootstrap:
     def _lines(self, level: float, method: Method | None) -> list[tuple[str, ...]]:
         return parameter_lines(self.mixture, self.standard_errors, *self.interval(level, method))
 
-    def _values(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        return self.weights, self.means, self.covariances
+    def _values(self) -> list[FloatArray]:
+        noise = [] if self.noise_weights is None else [self.noise_weights]
+        return [self.weights, self.means, self.covariances, *noise]
 
 
 @underflow_to_zero
@@ -279,6 +286,9 @@ def bootstrap(
         np.stack([mixture.means for mixture in mixtures]),
         np.stack([mixture.covariance.dense() for mixture in mixtures]),
         dict(failures),
+        np.array([mixture.background.weight for mixture in mixtures if mixture.background is not None])
+        if fitted.mixture.background is not None
+        else None,
     )
 
 

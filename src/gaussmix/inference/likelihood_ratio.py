@@ -167,6 +167,9 @@ def likelihood_ratio_test(
         small = Fitted.of(null, X, sample_weight, noise_covariance)
     k = small.mixture.n_components
     large = None if alternative is None else Fitted.of(alternative, X, sample_weight, noise_covariance)
+    for fitted in (small, large):
+        if fitted is not None:
+            fitted.mixture.refuse_noise("likelihood_ratio_test")
     update = small.update if large is None else large.update
     if update.prior is not None and update.prior.mean_strength > 0:
         raise ValueError("reg_covar must not put a prior on the means, because the test compares likelihoods")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gaussmix.core.background import NOISE
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.plots.drawing import Inks, color_of, words_on
@@ -54,14 +55,15 @@ def draw_rows(
     inks: Inks,
     largest: float = 22,
 ) -> None:
-    """Draw points in the colors of components; less certain rows are fainter.
+    """Draw points in the colors of components, noise in gray; less certain rows are fainter.
 
     A row without one of its two coordinates is a tick on the margin.
     """
     from matplotlib.colors import to_rgb
 
-    palette = np.array([to_rgb(color_of(component, inks)) for component in range(n_components)])
-    sureness = (certainty - 1 / n_components) / (1 - 1 / n_components) if n_components > 1 else certainty
+    palette = np.array([to_rgb(color_of(component, inks)) for component in (*range(n_components), NOISE)])
+    least = 1 / (n_components + (labels == NOISE).any())
+    sureness = (certainty - least) / (1 - least) if least < 1 else certainty
     colors = np.column_stack([palette[labels], 0.15 + 0.7 * sureness])
     axes.scatter(rows[:, 0], rows[:, 1], c=colors, s=size_of_points(len(rows), largest), linewidths=0, zorder=2)
     draw_incomplete_rows(axes, rows, colors)

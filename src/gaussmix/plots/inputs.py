@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gaussmix.core.background import NOISE
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Rows
 
@@ -23,9 +24,10 @@ def chosen_rows(n_rows: int, most: int = MOST_POINTS, seed: int = 0) -> IntArray
 
 
 def labeled_rows(mixture: Mixture, given: Rows | None) -> tuple[FloatArray, IntArray, FloatArray]:
-    """Return the rows (m, d) to draw, their most probable components (m,) and the responsibilities of these (m,)."""
+    """Return the rows (m, d) to draw, their labels (m,), -1 for noise, and the probabilities of these (m,)."""
     if given is None:
         return np.empty((0, mixture.n_features)), np.empty(0, dtype=np.int64), np.empty(0)
     rows = np.asarray(given[chosen_rows(len(given))], dtype=np.float64)
     responsibilities = mixture.responsibilities(rows)
-    return rows, responsibilities.argmax(axis=1), responsibilities.max(axis=1)
+    labels = responsibilities.argmax(axis=1)
+    return rows, np.where(labels < mixture.n_components, labels, NOISE), responsibilities.max(axis=1)

@@ -48,7 +48,8 @@ class MixtureDisplay:
     The display follows figure 9-16 of Geron's Hands-On Machine Learning. Build it with `from_estimator`. Rows have the
     color of their most probable component; less certain rows are fainter. Each ellipse contains the labeled share of
     its component, and each gray region the labeled share of the mixture. Dashed lines are decision boundaries: the two
-    most probable components have equal probability there.
+    most probable components have equal probability there. Rows that are noise are gray; density and boundaries are
+    those of the components alone.
 
     Parameters
     ----------
@@ -164,6 +165,7 @@ class MixtureDisplay:
         mixture = whole.marginal(positions)
         given = None if X is None else rows_of(whole, X)
         rows, labels, certainty = labeled_rows(whole, given)
+        mixture = mixture.without_noise()
         shown_rows = (rows[:, positions], labels, certainty)
         return cls.of(mixture, feature_names(whole, positions), shown_rows, masses, ax).plot(ax, **shown)
 

@@ -140,7 +140,7 @@ class PairsDisplay:
         given = None if X is None else rows_of(whole, X)
         rows, labels, certainty = labeled_rows(whole, given)
         display = cls(
-            mixture=mixture,
+            mixture=mixture.without_noise(),
             names=feature_names(whole, positions),
             views=views_of(mixture, rows[:, positions]),
             rows=rows[:, positions],

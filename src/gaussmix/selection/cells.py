@@ -77,6 +77,11 @@ class Cell:
         return self.spec.covariance_type
 
     @property
+    def noise(self) -> bool:
+        """Whether the model has uniform noise."""
+        return self.spec.noise
+
+    @property
     def mixture(self) -> Mixture | None:
         """The fitted mixture, or None."""
         return self.fit.mixture if self.fit else None

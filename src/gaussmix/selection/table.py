@@ -65,6 +65,8 @@ class SelectionTable:
         Start that led to the fit.
     seconds : (m,) array
         Time spent on the model.
+    noise : (m,) array of bool, or None
+        Whether the model has uniform noise; None if no model of the search has.
     """
 
     criterion: str
@@ -86,6 +88,7 @@ class SelectionTable:
     trouble: np.ndarray[Any, np.dtype[np.str_]]
     origin: np.ndarray[Any, np.dtype[np.str_]]
     seconds: FloatArray
+    noise: BoolArray | None = None
 
     @classmethod
     def of(
@@ -124,7 +127,7 @@ class SelectionTable:
         ValueError
             If no cell has a fit, or the criterion is defined for none.
         """
-        specs = sorted(cells, key=lambda spec: (spec.n_components, types.index(spec.covariance_type)))
+        specs = sorted(cells, key=lambda spec: (spec.n_components, types.index(spec.covariance_type), spec.noise))
         lines = [cells[spec] for spec in specs]
         doubts = [cell.doubts() for cell in lines]
         status = [
@@ -150,6 +153,8 @@ class SelectionTable:
             "origin": [cell.origin for cell in lines],
             "seconds": [cell.seconds for cell in lines],
         }
+        if any(cell.noise for cell in lines):
+            columns["noise"] = [cell.noise for cell in lines]
         arrays = {name: _read_only(np.array(column)) for name, column in columns.items()}
         best = _choose(arrays, criterion)
         if best is None and any(cell.fit for cell in lines):
@@ -229,9 +234,10 @@ class SelectionTable:
         list of str
             Lines of the same model have the same key.
         """
+        names = zip(self.n_components.tolist(), self.covariance_type.tolist(), strict=True)
         return [
-            f"{k} {family_of(name, k, self.n_features)}"
-            for k, name in zip(self.n_components.tolist(), self.covariance_type.tolist(), strict=True)
+            f"{k} {family_of(name, k, self.n_features)}{' noise' if self.has_noise(line) else ''}"
+            for line, (k, name) in enumerate(names)
         ]
 
     def name_of(self, line: int) -> str:
@@ -245,9 +251,10 @@ class SelectionTable:
         Returns
         -------
         str
-            Such as "VEV 2" or "tied (EEE) 3".
+            Such as "VEV 2", "tied (EEE) 3" or "VVV 2 with noise".
         """
-        return f"{self.structure_of(line)} {self.n_components[line]}"
+        noise = " with noise" if self.has_noise(line) else ""
+        return f"{self.structure_of(line)} {self.n_components[line]}{noise}"
 
     def structure_of(self, line: int) -> str:
         """Return the name of the covariance structure of a model in texts.
@@ -277,7 +284,29 @@ class SelectionTable:
         ModelSpec
             Number of components and covariance type.
         """
-        return ModelSpec(int(self.n_components[line]), str(self.covariance_type[line]))
+        spec = ModelSpec(int(self.n_components[line]), str(self.covariance_type[line]))
+        return spec.with_noise() if self.has_noise(line) else spec
+
+    @property
+    def models(self) -> list[str]:
+        """The name of the model of each line without the number of components, such as "VVV" or "VVV+noise"."""
+        names = self.covariance_type.tolist()
+        return [f"{name}+noise" if self.has_noise(line) else name for line, name in enumerate(names)]
+
+    def has_noise(self, line: int) -> bool:
+        """Return whether the model of a line has uniform noise.
+
+        Parameters
+        ----------
+        line : int
+            Line of the table, from 0.
+
+        Returns
+        -------
+        bool
+            False if no model of the search has noise.
+        """
+        return self.noise is not None and bool(self.noise[line])
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """Return the columns as arrays.

@@ -87,6 +87,7 @@ def merge_components(
     """
     if not isinstance(mixture, Mixture):
         raise TypeError(f"mixture must be a Mixture, got {type(mixture).__name__}: pass its mixture_")
+    mixture.refuse_noise("merge_components")
     if method not in get_args(Method):
         raise ValueError(f"method must be one of {', '.join(map(repr, get_args(Method)))}, got {method!r}")
     rows = _soft_clusters(mixture, X, responsibilities, sample_weight)

@@ -52,6 +52,7 @@ class MergedMixture:
     component_clusters: IntArray
 
     def __post_init__(self) -> None:
+        self.mixture.refuse_noise("merging")
         clusters = np.array(self.component_clusters, dtype=np.int64)
         clusters.flags.writeable = False
         object.__setattr__(self, "component_clusters", clusters)

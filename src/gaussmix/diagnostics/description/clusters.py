@@ -9,6 +9,7 @@ import numpy as np
 
 from gaussmix.components.distances import bhattacharyya
 from gaussmix.components.merging import MergedMixture
+from gaussmix.core.background import NOISE
 from gaussmix.core.engines import engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
@@ -195,10 +196,10 @@ class ClusterDescriptions(Sequence[ClusterDescription]):
 def describe(model: Any, X: Any, *, sample_weight: Any = None) -> ClusterDescriptions:
     """Describe what sets each component of a mixture apart, by its rows.
 
-    A row belongs to its most probable component. For each component there are its size, the features that set it apart,
-    its nearest neighbor, and up to three short rules: conjunctions of one or two thresholds, such as
-    ``petal length < 2.5``. Rules are searched on a sample if there are more than 10,000 rows; their thresholds are then
-    rounded, and precision and recall are computed on all rows with the rounded thresholds.
+    A row belongs to its most probable component; rows that are noise are left out. For each component there are its
+    size, the features that set it apart, its nearest neighbor, and up to three short rules: conjunctions of one or two
+    thresholds, such as ``petal length < 2.5``. Rules are searched on a sample if there are more than 10,000 rows; their
+    thresholds are then rounded, and precision and recall are computed on all rows with the rounded thresholds.
 
     Parameters
     ----------
@@ -244,6 +245,9 @@ def describe_rows(mixture: Mixture, clusters: IntArray, rows: WeightedRows, conf
     """Describe clusters of components by rows of positive weight, given the confusion of the components."""
     n_clusters = int(clusters.max()) + 1
     names = rows.names or mixture.names
+    if mixture.background is not None:
+        rows = rows.take(assign_rows(engine_for(rows), mixture.whitened(), "labels") != NOISE)
+        mixture = mixture.without_noise()
     labels = _labels(mixture, clusters, rows)
     contrasts = Contrasts.of(rows, labels, n_clusters)
     overlaps = marginal_overlaps(mixture, clusters)
