@@ -7,8 +7,16 @@ from scipy.stats import dirichlet, invwishart, multivariate_normal
 
 from gaussmix import GaussianMixture, Mixture, NormalInverseWishart
 from gaussmix.core.covariance import MODELS
+from gaussmix.datasets import load_old_faithful
 
 ROWS, K = TABLES["blobs"]
+WEIGHTS_VVV = [0.0813, 0.356, 0.5627]  # mclust's mode for Old Faithful, rounded
+MEANS_VVV = [[4.0963, 87.5253], [2.0367, 54.4823], [4.3177, 78.8769]]
+DENSE_VVV = [
+    [[0.1459, 1.1431], [1.1431, 13.6532]],
+    [[0.0684, 0.4502], [0.4502, 31.7518]],
+    [[0.1569, 1.0947], [1.0947, 28.4136]],
+]
 MEAN, SCALE = ROWS.mean(axis=0), np.cov(ROWS.T) / 5
 
 
@@ -135,3 +143,29 @@ def test_invalid_numbers_are_named(arguments, options, message):
 def test_priors_that_do_not_fit_are_refused(prior, options, message):
     with pytest.raises(ValueError, match=message):
         GaussianMixture(K, prior=prior, **options).fit(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "published"), [("VVV", -1128.134993), ("EEE", -1126.427179), ("VII", -1637.503358)]
+)
+def test_the_modes_of_mclust(covariance_type, published):
+    """mclust 6.1.3, ``Mclust(faithful, 3, prior = priorControl())`` with tolerance 1e-12.
+
+    Its mode of VVV is not the best one: fits start from its means, weights and covariances, and stay there.
+    """
+    rows = load_old_faithful()[0]
+    own = np.cov(rows.T) / 3
+    scale = own.diagonal().mean() if covariance_type == "VII" else own
+    prior = NormalInverseWishart(rows.mean(axis=0), scale)
+    options = {}
+    if covariance_type == "VVV":
+        options = {"tol": 1e-14} | {
+            "weights_init": WEIGHTS_VVV,
+            "means_init": MEANS_VVV,
+            "precisions_init": np.linalg.inv(DENSE_VVV),
+        }
+    fitted = GaussianMixture(3, covariance_type=covariance_type, prior=prior, random_state=0, **options).fit(rows)
+    assert fitted.score(rows) * len(rows) == pytest.approx(published, abs=1e-5)
+    if covariance_type == "VVV":
+        best = GaussianMixture(3, prior=prior, random_state=0).fit(rows)
+        assert best.fit_result_.fit.objective > fitted.fit_result_.fit.objective + 7

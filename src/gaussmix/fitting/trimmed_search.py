@@ -102,6 +102,9 @@ def find_trimmed_optimum(
         np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()
     )
     rng = next(rngs)
+    positive = rows.positive()
+    if positive is not rows:
+        rows, engine = positive, engine_for(positive)
     data = Sample.of(engine.sample_rows(ALL_ROWS, rng), structure.form)
     target_root = data.root_within(n_components, structure.form, next(rngs))
     update = update_for(data, target_root)
@@ -112,7 +115,7 @@ def find_trimmed_optimum(
 
     is_all = engine.n_rows <= ALL_ROWS
     last = runs_of(rows, engine)
-    search = runs_of(data.as_observed, engine_for(data.as_observed))
+    search = last if is_all else runs_of(data.as_observed, engine_for(data.as_observed))
     few = engine.sample_rows(CONCENTRATED, rng)
     short = search if few.n_rows == data.rows.n_rows else runs_of(few, engine_for(few))
     found, runs = None, []
