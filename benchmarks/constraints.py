@@ -1,8 +1,8 @@
 """Trimmed fits with bounded variance ratios against published optima; modes of priors; adaptation of many groups.
 
-Claim: from default settings every seed reaches or beats the best optimum of tclust 1.4-2 (600 starts) and leaves out the
-same Swiss banknotes; the modes of mclust's default prior are reproduced to 1e-5 nats or exceeded; `adapt_groups` takes
-less than two seconds of processor time for 500 groups of 200 rows, 64 components and 20 columns.
+Claim: from default settings every seed reaches or beats the best optimum of tclust 1.4-2 (600 starts) and leaves out
+the same Swiss banknotes; the modes of mclust's default prior are reproduced to 1e-5 nats or exceeded; `adapt_groups`
+takes less than two seconds of processor time for 500 groups of 200 rows, 64 components and 20 columns.
 
 Method: the objective is the classification log-likelihood of the rows that are kept. Banknotes (200 x 6) come from
 ``--tables``, geyser2 from the eruptions of Old Faithful (3 decimals; tclust's values are for rounded ones, which makes

@@ -41,6 +41,7 @@ struct Partial {
   double* shifts;
   double* scatter;
   double* overlap;
+  double *rows, *slopes;  // of t distributions
 
   Partial(const Mixture& m, double* sums) {
     const Places at = places_in_partial(m, kPad);
@@ -51,6 +52,8 @@ struct Partial {
     shifts = sums + at.shifts;
     scatter = sums + at.scatter;
     overlap = m.form == Form::tied ? sums + at.overlap : nullptr;
+    rows = sums + at.rows;
+    slopes = sums + at.slopes;
   }
 };
 
@@ -66,6 +69,10 @@ struct Tile {
   Real* normal;       // (size,) 1 / sum_k exp(score - greatest); 0 for a row without density or weight
   Real* greatest;     // (size,) the greatest score
   Real* information;  // (size,) sum_k exp(score - greatest) (score - greatest)
+  // Of t distributions (tails.hpp), else null:
+  Real* surplus = nullptr;     // (k, size) u - 1
+  Real* terms = nullptr;       // (k, size) what missing values add to the score
+  Real* n_observed = nullptr;  // (size,) how many values are not missing
 
   Tile(int size, const Mixture& m, Arena& arena) : size(size), n_components(m.n_components), n_scores(n_scores_of(m)) {
     scores = arena.take(static_cast<std::size_t>(n_scores) * size);
@@ -205,6 +212,18 @@ GAUSSMIX_ONCE void load_columns(const Rows& rows, std::size_t first, int count, 
 // Transposes a whole tile of rows with `stride` numbers each.
 GAUSSMIX_ONCE void transpose_tile(const Real* rows, int stride, int d, Real* columns) {
   load_columns(rows, stride, kTileRows, kTileRows, d, columns);
+}
+
+// The numbers of values (size,) that are not missing.
+inline void count_observed(const Real* columns, int size, int d, Real* to) {
+  for (int n = 0; n < size; n += kLanes) {
+    Pack count{};
+    for (int j = 0; j < d; ++j) {
+      const Pack x = fetch(columns + static_cast<std::size_t>(j) * size + n);
+      count += select(x == x, broadcast(1.0), Pack{});
+    }
+    store(to + n, count);
+  }
 }
 
 inline void load_weights(const Rows& rows, std::size_t first, int count, const Tile tile) {

@@ -23,8 +23,12 @@ void for_each_sum(const Mixture& m, int pad, double* partial, Sums& sums, Visit 
   visit(partial[1], *sums.entropy);
   visit(partial[2], *sums.background);
   for (std::size_t c = 0; c < k; ++c) {
-    visit(partial[at.counts + c], sums.counts[c]);
+    visit(partial[at.counts + c], m.tails ? sums.scaled_counts[c] : sums.counts[c]);
     for (std::size_t j = 0; j < d; ++j) visit(partial[at.shifts + c * at.dp + j], sums.shifts[c * d + j]);
+  }
+  for (std::size_t c = 0; m.tails && c < k; ++c) {
+    visit(partial[at.rows + c], sums.counts[c]);
+    visit(partial[at.slopes + c], sums.slopes[c]);
   }
   const Form form = form_of_sums(m);
   const std::size_t matrices = form == Form::full ? k : form == Form::tied ? 1 : 0;

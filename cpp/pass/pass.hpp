@@ -32,6 +32,10 @@ struct Rows {
 };
 
 // score[n, k] = offsets[k] - 1/2 | (x[n] - means[k]) W[k] |^2, where W[k] is factors[k] or basis factors[k]
+//
+// For t distributions the offsets are zero, and `tails` has the numbers of each component: offset | 1 / nu, 0 if it is
+// normal | nu / 2 | for 0, ..., d observed features: what is added to the offset | K (core/student.py). Rows may have
+// missing values, but no errors.
 struct Mixture {
   Form form;
   int n_components;
@@ -45,7 +49,9 @@ struct Mixture {
   // (1 + d,) or null: the log weight of uniform noise, and the logs of the lengths of its box. Its score is one more,
   // after those of the components: the log weight minus the log lengths of the features that are not missing.
   const double* background = nullptr;
+  const double* tails = nullptr;  // (k, tail_numbers(d)) or null
 };
+static inline std::size_t tail_numbers(int n_features) { return 3 + 2 * (static_cast<std::size_t>(n_features) + 1); }
 
 // The scores of a row.
 static inline int n_scores_of(const Mixture& m) { return m.n_components + (m.background ? 1 : 0); }
@@ -63,6 +69,10 @@ struct Sums {
   double* log_likelihood;  // ()      sum of weight log p(x)
   double* entropy;         // ()      sum of -r log p(k | x)
   double* background;      // ()      sum of r of the background
+  // For t distributions, else null; shifts and scatter are then sums of r u y and r u y y', u = (nu + d) / (nu +
+  // |y|^2).
+  double* scaled_counts = nullptr;  // (k,) sum of r u
+  double* slopes = nullptr;         // (k,) derivative of the log likelihood with respect to 1 / nu
 };
 
 struct Scores {

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         GaussianMixtureImputer,
         GaussianMixtureOutlierDetector,
         GaussianMixtureRegressor,
+        StudentMixture,
     )
     from gaussmix.fitting.adaptation import adapt, adapt_groups
     from gaussmix.fitting.agglomeration_tree import agglomerate
@@ -68,6 +69,7 @@ __all__ = [
     "MixtureClassifier",
     "ModelFileError",
     "NormalInverseWishart",
+    "StudentMixture",
     "__version__",
     "adapt",
     "adapt_groups",
@@ -99,6 +101,7 @@ _LATER = {
     "GaussianMixtureImputer": "gaussmix.estimators",
     "GaussianMixtureOutlierDetector": "gaussmix.estimators",
     "GaussianMixtureRegressor": "gaussmix.estimators",
+    "StudentMixture": "gaussmix.estimators",
     "MixtureClassifier": "gaussmix.classification",
     "NormalInverseWishart": "gaussmix.fitting.normal_inverse_wishart",
     "compare_mixtures": "gaussmix.components.mixture_comparison",

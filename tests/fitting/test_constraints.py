@@ -45,7 +45,7 @@ PRIORS = {
 @pytest.mark.parametrize("name", SETTINGS)
 def test_steps_gain_at_least_what_they_promise(name, prior):
     update = ConstrainedUpdate(prior=PRIORS[prior], constraints=SETTINGS[name])
-    mixture = update.admit(Mixture.from_parameters(WEIGHTS, MEANS, np.linalg.inv(PRECISIONS)))
+    mixture = update.prepared(Mixture.from_parameters(WEIGHTS, MEANS, np.linalg.inv(PRECISIONS)))
     engine = NativeEngine(ROWS)
     moments = update.accumulate(engine, mixture, rough=False)
     for _ in range(20):

@@ -9,8 +9,11 @@ import typer
 from gaussmix.cli.console import command, fit_progress, notes, run_fit
 from gaussmix.cli.options import (
     Components,
+    Family,
+    FamilyOption,
     HeaderFlag,
     Init,
+    MaxVarianceRatio,
     ModelName,
     ModelOption,
     NoHeaderFlag,
@@ -20,6 +23,7 @@ from gaussmix.cli.options import (
     Starts,
     TablePath,
     TimeBudget,
+    Trim,
     flag,
     header_given,
     number_or_name,
@@ -57,17 +61,10 @@ def fit(
         ),
     ] = None,
     time_budget: TimeBudget = None,
-    trim: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE", help="Leave out this share of the rows, those that fit worst; their label is -1."
-        ),
-    ] = None,
-    max_variance_ratio: Annotated[
-        float | None,
-        typer.Option(metavar="RATIO", help="Bound on the greatest over the least variance of all components."),
-    ] = None,
+    trim: Trim = None,
+    max_variance_ratio: MaxVarianceRatio = None,
     noise: NoiseFlag = False,
+    family: FamilyOption = Family.GAUSSIAN,
     seed: SeedOption = 0,
     columns: ColumnsOption = None,
     weights: WeightsOption = None,
@@ -82,10 +79,13 @@ def fit(
     least = max(2, components)
     if rows.n_rows < least:
         raise ValueError(f"{table} has {counted(rows.n_rows, 'row')}; {components} components need at least {least}")
-    from gaussmix.estimators import GaussianMixture
+    from gaussmix.estimators import GaussianMixture, StudentMixture
 
+    if noise and family is Family.STUDENT:
+        raise ValueError("t distributions and uniform noise cannot be combined: leave out --noise or --family")
     with fit_progress(notes(), n_starts=None if init is None else n_init or 1) as callback:
-        estimator = GaussianMixture(
+        kind = StudentMixture if family is Family.STUDENT else GaussianMixture
+        estimator = kind(
             components,
             covariance_type=covariance_type.value,
             random_state=seed,

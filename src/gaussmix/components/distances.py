@@ -14,6 +14,7 @@ from scipy import sparse
 
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.core.validation import as_generator
 
@@ -393,6 +394,7 @@ def require_components_only(first: Mixture, second: Mixture) -> None:
     """Raise a ValueError if a mixture has noise."""
     for mixture in (first, second):
         mixture.refuse_noise("the distance of mixtures")
+        refuse_degrees(mixture.degrees_of_freedom, "the distance of mixtures")
 
 
 def _mean_of_both(

@@ -284,4 +284,5 @@ def _projected(mixture: Mixture, center: FloatArray, coefficients: FloatArray, n
     roots = roots.reshape(mixture.n_components, n_directions, n_directions)
     names = tuple(f"{name} {at + 1}" for at in range(n_directions))
     covariance = Full(roots, mixture.n_components, n_directions)
-    return Mixture(mixture.weights, (mixture.means - center) @ coefficients, covariance, names)
+    means, degrees = (mixture.means - center) @ coefficients, mixture.degrees_of_freedom
+    return Mixture(mixture.weights, means, covariance, names, degrees_of_freedom=degrees)

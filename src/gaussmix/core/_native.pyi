@@ -20,6 +20,8 @@ def accumulate(
     incomplete: bool = False,
     noise: FloatArray | None = None,
     background: FloatArray | None = None,
+    tails: FloatArray | None = None,
+    tail_sums: FloatArray | None = None,
 ) -> None:
     """Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place."""
 
@@ -38,6 +40,7 @@ def score_rows(
     incomplete: bool = False,
     noise: FloatArray | None = None,
     background: FloatArray | None = None,
+    tails: FloatArray | None = None,
 ) -> None:
     """Score the rows and fill the arrays that are not None."""
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from gaussmix.core.background import NOISE
 from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.student import draw_scales
 from gaussmix.core.typing import FloatArray, IntArray, Seed
 from gaussmix.core.validation import as_generator
 
@@ -55,7 +56,10 @@ def sample(
     rows = rng.standard_normal((n, self.n_features))
     for component in range(self.n_components):
         chosen = labels == component
-        rows[chosen] = self.means[component] + self.covariance.color(rows[chosen], component)
+        standard = rows[chosen]
+        if self.degrees_of_freedom is not None:
+            standard /= np.sqrt(draw_scales(self.degrees_of_freedom[component], len(standard), rng))[:, None]
+        rows[chosen] = self.means[component] + self.covariance.color(standard, component)
     if self.background is not None:
         is_noise = labels == self.n_components
         rows[is_noise] = self.background.sample(int(is_noise.sum()), rng)

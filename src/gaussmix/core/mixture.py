@@ -1,4 +1,4 @@
-"""The Gaussian mixture: weights, means, covariances and perhaps uniform noise, as one frozen value."""
+"""The mixture of normal or t distributions: weights, means, covariances and perhaps uniform noise, as one value."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -20,8 +20,9 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.imputing import ImputingMixin
 from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture, mixture_html
 from gaussmix.core.model_file import read_model
-from gaussmix.core.number_checks import as_numbers, check_weights
+from gaussmix.core.number_checks import as_finite_numbers, check_degrees, check_weights
 from gaussmix.core.saving import save
+from gaussmix.core.student import log_constants, n_different
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.core.validation import LARGEST, as_weighted_rows
 from gaussmix.core.whitened import WhitenedMixture
@@ -29,7 +30,7 @@ from gaussmix.core.whitened import WhitenedMixture
 
 @dataclass(frozen=True, eq=False)
 class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
-    """A Gaussian mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
+    """A mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
 
     Attributes
     ----------
@@ -38,11 +39,14 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
     means : (k, d) array
         Means of the components.
     covariance : AbstractCovariance
-        Covariances of all components.
+        Covariances of all components. Of t distributions, these are the scale matrices: the covariance is
+        ``nu / (nu - 2)`` times as large for nu > 2 degrees of freedom, and does not exist otherwise.
     feature_names : tuple of str, or None
         Names of the columns, if known.
     background : Background, or None
         Uniform noise beside the components.
+    degrees_of_freedom : (k,) array, or None
+        Degrees of freedom of t distributions; infinite for a normal one. None if all are normal.
 
     Examples
     --------
@@ -57,9 +61,12 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
     covariance: AbstractCovariance
     feature_names: tuple[str, ...] | None = None
     background: Background | None = None
+    degrees_of_freedom: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        for name in ("weights", "means"):
+        for name in ("weights", "means", "degrees_of_freedom"):
+            if getattr(self, name) is None:
+                continue
             array = np.array(getattr(self, name), dtype=np.float64, order="C")
             array.flags.writeable = False
             object.__setattr__(self, name, array)
@@ -71,7 +78,8 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""
-        return type(self), (self.weights, self.means, self.covariance, self.feature_names, self.background)
+        parts = (self.weights, self.means, self.covariance, self.feature_names)
+        return type(self), (*parts, self.background, self.degrees_of_freedom)
 
     @classmethod
     def from_parameters(
@@ -82,6 +90,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         *,
         covariance_type: str = "full",
         feature_names: Sequence[str] | None = None,
+        degrees_of_freedom: ArrayLike | None = None,
     ) -> Self:
         """Build a mixture from known parameters.
 
@@ -98,6 +107,9 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
             Type of the covariances.
         feature_names : sequence of d str, optional
             Names of the columns.
+        degrees_of_freedom : float or (k,) array-like, optional
+            Degrees of freedom of t distributions, positive or infinite; ``covariances`` are then their scale matrices.
+            By default the distributions are normal.
 
         Returns
         -------
@@ -110,14 +122,14 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
             If a parameter is invalid; the message names it.
         """
         structure = covariance_class(covariance_type)
-        centers = _numbers(means, "means")
+        centers = as_finite_numbers(means, "means")
         if centers.ndim != 2 or 0 in centers.shape:
             raise ValueError(f"means must have the shape (n_components, n_features), got {centers.shape}")
         if not np.abs(centers).max() < LARGEST:
             raise ValueError(f"means must be below {LARGEST:g}, or squares overflow; got {np.abs(centers).max():g}")
         n_components, n_features = centers.shape
-        shares = check_weights(_numbers(weights, "weights"), n_components)
-        spread = _numbers(covariances, "covariances")
+        shares = check_weights(as_finite_numbers(weights, "weights"), n_components)
+        spread = as_finite_numbers(covariances, "covariances")
         expected = structure.root_shape(n_components, n_features)
         if spread.shape != expected:
             raise ValueError(
@@ -128,7 +140,8 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         names = None if feature_names is None else tuple(map(str, feature_names))
         if names is not None and len(names) != n_features:
             raise ValueError(f"feature_names must name {n_features} features, got {len(names)} names")
-        return cls(shares, centers, covariance, names)
+        degrees = check_degrees(degrees_of_freedom, n_components)
+        return cls(shares, centers, covariance, names, None, degrees)
 
     @property
     def n_components(self) -> int:
@@ -142,8 +155,12 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
 
     @property
     def n_parameters(self) -> int:
-        """The number of free parameters; noise adds its weight and its volume, as in mclust."""
+        """The number of free parameters; noise adds its weight and its volume, as in mclust.
+
+        Degrees of freedom that are equal count as one.
+        """
         components = self.n_components - 1 + self.means.size + self.covariance.n_parameters
+        components += n_different(self.degrees_of_freedom)
         return components if self.background is None else components + 2
 
     @property
@@ -163,10 +180,11 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         with np.errstate(divide="ignore"):  # weight 0: log 0 = -inf
             log_weights = np.log(self.weights)
         offsets = log_weights + self.covariance.log_det() - 0.5 * self.n_features * math.log(2 * math.pi)
-        covariance, noise = self.covariance, None if self.background is None else self.background.whitened()
-        return WhitenedMixture(
-            covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis(), noise
-        )
+        covariance, degrees = self.covariance, self.degrees_of_freedom
+        if degrees is not None:
+            offsets = offsets + log_constants(degrees, self.n_features)
+        noise, basis = None if self.background is None else self.background.whitened(), covariance.common_basis()
+        return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), basis, noise, degrees)
 
     def log_density(self, X: ArrayLike, noise_covariance: ArrayLike | None = None) -> FloatArray:
         """Return the log density of each row.
@@ -241,6 +259,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         weights: FloatArray,
         means: FloatArray,
         covariance: AbstractCovariance,
+        degrees_of_freedom: FloatArray | None = None,
         *,
         noise_weight: float | None = None,
     ) -> "Mixture":
@@ -254,6 +273,8 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
             Means of the components.
         covariance : AbstractCovariance
             Covariances of all components.
+        degrees_of_freedom : (k,) array, optional
+            Degrees of freedom of t distributions; by default those of this mixture.
         noise_weight : float, optional
             Weight of the noise, if there is any; by default the current one.
 
@@ -265,7 +286,8 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         background = self.background
         if background is not None and noise_weight is not None:
             background = background.with_weight(noise_weight)
-        return Mixture(weights, means, covariance, self.feature_names, background)
+        degrees = self.degrees_of_freedom if degrees_of_freedom is None else degrees_of_freedom
+        return Mixture(weights, means, covariance, self.feature_names, background, degrees)
 
     def without_noise(self) -> "Mixture":
         """Return the components alone, with weights of sum one.
@@ -277,7 +299,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         """
         if self.background is None:
             return self
-        return Mixture(self.weights / self.weights.sum(), self.means, self.covariance, self.feature_names)
+        return replace(self, weights=self.weights / self.weights.sum(), background=None)
 
     def reordered(self, order: Iterable[int]) -> "Mixture":
         """Return the same mixture with its components in another order.
@@ -323,7 +345,8 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
             weights = self.weights[at] / self.weights[at].sum()
             if self.background is not None:
                 weights = weights * (1 - self.background.weight)
-        return self.with_components(weights, self.means[at], self.covariance.take(at))
+        degrees = None if self.degrees_of_freedom is None else self.degrees_of_freedom[at]
+        return self.with_components(weights, self.means[at], self.covariance.take(at), degrees)
 
     @classmethod
     def concatenate(cls, mixtures: Sequence["Mixture"]) -> Self:
@@ -348,11 +371,13 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         first = mixtures[0]
         for mixture in mixtures:
             mixture.refuse_noise("concatenate")
+        degrees = [mixture.degrees_of_freedom for mixture in mixtures]
         return cls(
             np.concatenate([mixture.weights for mixture in mixtures]) / len(mixtures),
             np.concatenate([mixture.means for mixture in mixtures]),
             type(first.covariance).concatenate([mixture.covariance for mixture in mixtures]),
             first.feature_names,
+            degrees_of_freedom=None if first.degrees_of_freedom is None else np.concatenate(degrees),
         )
 
     def promote_to(self, structure: type[AbstractCovariance]) -> "Mixture":
@@ -400,14 +425,8 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         array([[0.5]])
         """
         stored = read_model(path)
-        return cls(stored.weights, stored.means, stored.covariance, stored.feature_names, stored.background)
+        parts = (stored.weights, stored.means, stored.covariance, stored.feature_names)
+        return cls(*parts, stored.background, stored.degrees_of_freedom)
 
     def _engine(self, X: ArrayLike, noise_covariance: ArrayLike | None) -> NativeEngine | IncompleteEngine:
         return engine_for(as_weighted_rows(X, None, self.n_features, self.feature_names, noise_covariance))
-
-
-def _numbers(values: Any, name: str) -> FloatArray:
-    array = as_numbers(values, name)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got NaN or infinity")
-    return array

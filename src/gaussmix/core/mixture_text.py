@@ -41,6 +41,8 @@ def format_mixture(mixture: "Mixture") -> str:
     is_shared = mixture.covariance.form == "tied" and k > 1
     for component in range(shown):
         heading = f"component {component}, weight {mixture.weights[component]:.4g}"
+        if mixture.degrees_of_freedom is not None:
+            heading += f", {mixture.degrees_of_freedom[component]:.4g} degrees of freedom"
         spread = None if is_shared else spreads[component]
         blocks.append(f"{heading}\n{_table(mixture.names, mixture.means[component], spread)}")
     if is_shared:
@@ -71,14 +73,16 @@ def mixture_html(mixture: "Mixture") -> Markup:
     rest += [counted(d - shown_d, "feature")] if shown_d < d else []
     more = f"; not shown: {' and '.join(rest)}" if rest else ""
     noise = "" if mixture.background is None else f" (weight of the noise {mixture.background.weight:.4g})"
-    return table_html(f"{_title(mixture)}{noise}; mean ± standard deviation{more}", columns, lines)
+    shown = "mean ± standard deviation" if mixture.degrees_of_freedom is None else "center ± root of the scale"
+    return table_html(f"{_title(mixture)}{noise}; {shown}{more}", columns, lines)
 
 
 def _title(mixture: "Mixture") -> str:
     name = display_name(mixture.covariance_type, mixture.n_features)
     k, d = counted(mixture.n_components, "component"), counted(mixture.n_features, "feature")
     noise = "" if mixture.background is None else " and uniform noise"
-    return f"Mixture of {k}{noise} in {d}, {name} covariances"
+    kind, spread = ("Mixture", "covariances") if mixture.degrees_of_freedom is None else ("t mixture", "scale matrices")
+    return f"{kind} of {k}{noise} in {d}, {name} {spread}"
 
 
 def _table(names: tuple[str, ...], mean: FloatArray | None, spread: FloatArray | None) -> str:

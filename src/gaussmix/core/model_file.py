@@ -16,6 +16,7 @@ from gaussmix.core.background import Background
 from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, covariance_class
 from gaussmix.core.errors import ModelFileError
 from gaussmix.core.output_files import complete_file
+from gaussmix.core.student import log_constants
 from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.core.validation import LARGEST
 
@@ -38,15 +39,21 @@ class StoredMixture:
     covariance: AbstractCovariance
     feature_names: tuple[str, ...] | None
     background: Background | None = None
+    degrees_of_freedom: FloatArray | None = None
 
     @property
     def extensions(self) -> dict[str, Any]:
         """The parts that readers of version 1 do not know."""
-        if self.background is None:
-            return {}
-        noise = self.background
-        region = {"center": noise.center.tolist(), "edges": noise.edges.tolist()}
-        return {"noise": {"weight": noise.weight, "log_lengths": noise.log_lengths.tolist(), **region}}
+        parts: dict[str, Any] = {}
+        if self.background is not None:
+            noise = self.background
+            region = {"center": noise.center.tolist(), "edges": noise.edges.tolist()}
+            parts["noise"] = {"weight": noise.weight, "log_lengths": noise.log_lengths.tolist(), **region}
+        if self.degrees_of_freedom is not None:
+            degrees = self.degrees_of_freedom
+            parts["degrees_of_freedom"] = [None if np.isinf(nu) else nu for nu in degrees.tolist()]
+            parts["log_constants"] = log_constants(degrees, self.means.shape[1]).tolist()
+        return parts
 
 
 def write_model(
@@ -127,7 +134,26 @@ def model_of(document: dict[str, Any]) -> StoredMixture:
     if (weights < 0).any() or noise_weight < 0 or abs(weights.sum() + noise_weight - 1.0) > 1e-9:
         raise ModelFileError("its weights are not nonnegative numbers with sum one")
     means, covariance = components_of(document, structure, n_components, n_features)
-    return StoredMixture(weights, means, covariance, names_of(document, n_features), background)
+    names, degrees = names_of(document, n_features), _degrees_of(document, n_components, n_features)
+    return StoredMixture(weights, means, covariance, names, background, degrees)
+
+
+def _degrees_of(document: dict[str, Any], n_components: int, n_features: int) -> FloatArray | None:
+    """Return the degrees of freedom of a document, after checks."""
+    part = document.get("degrees_of_freedom")
+    if part is None:
+        return None
+    if document.get("version") != EXTENDED_VERSION:
+        raise ModelFileError(f"it has degrees_of_freedom, which files of version {EXTENDED_VERSION} have")
+    listed = part if isinstance(part, list) else [part]
+    infinite = np.array([value is None for value in listed], dtype=np.bool_)
+    finite = {"degrees_of_freedom": [1.0 if value is None else value for value in listed]}
+    degrees = np.where(infinite, np.inf, numbers_of(finite, "degrees_of_freedom", (n_components,)))
+    _refuse("degrees_of_freedom", degrees, degrees <= 0, "degrees of freedom are positive, or null if infinite")
+    stated = numbers_of(document, "log_constants", (n_components,))
+    if not np.allclose(stated, log_constants(degrees, n_features), rtol=1e-9, atol=1e-9):
+        raise ModelFileError("its log_constants do not agree with its degrees_of_freedom")
+    return degrees
 
 
 def _background_of(document: dict[str, Any], n_features: int) -> Background | None:

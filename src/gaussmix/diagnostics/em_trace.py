@@ -12,6 +12,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.core.validation import as_weighted_rows
 from gaussmix.core.warning_values import warn
@@ -127,6 +128,7 @@ def trace_em(X: ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: A
            [-1.888, -1.888, -1.881]])
     """
     start.refuse_noise("trace_em")
+    refuse_degrees(start.degrees_of_freedom, "trace_em")
     if not isinstance(start, Mixture):
         raise TypeError(f"start must be a Mixture, got {type(start).__name__}")
     if n_iter != int(n_iter) or n_iter < 1:

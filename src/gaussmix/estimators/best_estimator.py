@@ -5,6 +5,7 @@ from typing import Any
 
 from gaussmix.core.rows import WeightedRows
 from gaussmix.estimators.gaussian import GaussianMixture
+from gaussmix.estimators.student import StudentMixture
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.search_result import SearchResult
@@ -47,14 +48,17 @@ def estimator_of_cell(
         f"search has a higher likelihood. Last run: {cell.fit.reason}"
     )
     result = replace(FitResult.of(search, rows, columns, reason), is_last_run=True)
-    estimator = GaussianMixture(
-        cell.n_components,
-        covariance_type=cell.covariance_type if columns is None else result.mixture.covariance_type,
-        reg_covar=reg_covar,
-        random_state=random_state,
-        noise="uniform" if cell.noise else None,
-        noise_volume=noise_volume,
-    )
+    parameters: dict[str, Any] = {
+        "covariance_type": cell.covariance_type if columns is None else result.mixture.covariance_type,
+        "reg_covar": reg_covar,
+        "random_state": random_state,
+    }
+    estimator: GaussianMixture
+    if cell.family == "student":
+        estimator = StudentMixture(cell.n_components, **parameters)
+    else:
+        noise = "uniform" if cell.noise else None
+        estimator = GaussianMixture(cell.n_components, noise=noise, noise_volume=noise_volume, **parameters)
     estimator.n_features_in_ = rows.n_features
     if feature_names is not None:
         estimator.feature_names_in_ = feature_names

@@ -321,6 +321,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
 
     @property
     def _n_parameters(self) -> int:
+        """The number of free parameters, for criteria."""
         return self.mixture_.n_parameters
 
     def _whitened(self) -> WhitenedMixture:

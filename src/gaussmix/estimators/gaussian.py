@@ -428,7 +428,8 @@ class GaussianMixture(
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
         structure, trim = covariance_class(self.covariance_type), None if self.trim is None else float(self.trim)
         volume = None if self.noise is None else self.noise_volume
-        return FitSettings(structure, self.n_components, reg_covar, search, volume, constraints, self.prior, trim)
+        known = {"constraints": constraints, "prior": self.prior, "trim": trim}
+        return FitSettings(structure, self.n_components, reg_covar, search, volume, **known)
 
     def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)

@@ -22,6 +22,7 @@ from gaussmix.estimators.best_estimator import estimator_of_cell
 from gaussmix.estimators.fit_warnings import warn_of_near_relation
 from gaussmix.estimators.fitted_search import FittedSearchMixin
 from gaussmix.estimators.parameter_checks import (
+    family_axis,
     noise_axis,
     numbers_of_components,
     refuse_unknown,
@@ -34,13 +35,12 @@ from gaussmix.estimators.parameter_checks import (
     require_time_budget,
 )
 from gaussmix.estimators.rollback import RestoredOnFailure
+from gaussmix.selection.all_families import n_steps, search_families
 from gaussmix.selection.cells import Cell
 from gaussmix.selection.cross_validation import HeldOut
 from gaussmix.selection.explanation import Explanation, explain, summarize_choice
 from gaussmix.selection.held_out_cells import error_of_margin, hold_out_cells
 from gaussmix.selection.model_names import ModelSpec, code_of, resolve
-from gaussmix.selection.model_search import STEPS, search_models
-from gaussmix.selection.noise_cells import search_noise_models
 from gaussmix.selection.rows import SearchRows
 from gaussmix.selection.table import CRITERIA, SelectionTable
 
@@ -81,10 +81,12 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         Whether models have uniform noise, as in `GaussianMixture`; ``(False, True)`` compares both.
     noise_volume : {"hypvol", "hull"} or float, default="hypvol"
         Volume of the noise, as in `GaussianMixture`.
+    family : {"gaussian", "student"} or sequence of them, default="gaussian"
+        Normal distributions, t distributions with degrees of freedom for each component, or both, to compare them.
 
     Attributes
     ----------
-    best_estimator_ : GaussianMixture
+    best_estimator_ : GaussianMixture or StudentMixture
         The chosen model, fitted.
     best_n_components_, best_covariance_type_ : int, str
         The number of components and the covariance model of the chosen model.
@@ -100,7 +102,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         Reason for the choice, in a sentence; `why` explains more.
     cells_ : dict
         A `Cell` with the fit for each `ModelSpec`, a tuple (number of components, covariance type), or (number of
-        components, covariance type, "noise").
+        components, covariance type, "noise" or "student").
     mixture_, weights_, means_, covariances_, precisions_, precisions_cholesky_
         Of the chosen model, as in `GaussianMixture`.
     n_features_in_ : int
@@ -147,6 +149,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         n_folds: int = 10,
         noise: bool | Sequence[bool] = False,
         noise_volume: float | str = "hypvol",
+        family: str | Sequence[str] = "gaussian",
     ) -> None:
         self.n_components = n_components
         self.covariance_types = covariance_types
@@ -159,6 +162,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         self.n_folds = n_folds
         self.noise = noise
         self.noise_volume = noise_volume
+        self.family = family
 
     _types: tuple[str, ...]
     _fingerprint: tuple[tuple[int, ...], str]
@@ -328,7 +332,12 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         chosen = tuple(names.setdefault(code_of(name, d), name) for name in resolve(types, d))
         plain = {ModelSpec(size, name) for size in sizes for name in chosen}
         axis = noise_axis(self.noise)
-        wanted = {spec.with_noise() if noise else spec for spec in plain for noise in axis} - set(known)
+        wanted = {spec.with_noise() if noise else spec for spec in plain for noise in axis}
+        families = family_axis(self.family)
+        if "student" in families:
+            wanted |= {spec.of_family("student") for spec in plain}
+            wanted -= plain if families == ("student",) else set()
+        wanted -= set(known)
         cells = dict(self.cells_) if known else {}
         deadline = math.inf if self.time_budget is None else began + float(self.time_budget)
         with one_blas_thread(*rows.rows.shape):
@@ -363,34 +372,17 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         refused = {spec: reason for spec in sorted(wanted) if (reason := rows.refusal(spec))}
         cells |= {spec: Cell.failed(spec, reason) for spec, reason in refused.items()}
         wanted = wanted - set(refused)
-        plain, noisy = ({spec for spec in wanted if spec.noise == noise} for noise in (False, True))
-        with progress_bar("models", STEPS * len(plain) + len(noisy), shown=self.progress) as update:
+        with progress_bar("models", n_steps(wanted), shown=self.progress) as update:
             try:
-                search_models(
+                search_families(
                     rows.kept,
-                    plain,
-                    reg_covar=self.reg_covar,
-                    random_state=self.random_state,
-                    known={spec: cell for spec, cell in known.items() if not spec.noise},
-                    n_jobs=self.n_jobs,
-                    step=lambda spec: update(f"{spec.covariance_type} {spec.n_components}".ljust(12)),
-                    done=lambda cell: cells.update({cell.spec: cell}),
-                    deadline=deadline,
-                )
-
-                def keep(cell: Cell) -> None:
-                    cells[cell.spec] = cell
-                    update(f"{cell.covariance_type} {cell.n_components} with noise".ljust(12))
-
-                search_noise_models(
-                    rows.kept,
-                    noisy,
+                    wanted,
                     cells,
+                    known=known,
                     noise_volume=self.noise_volume,
-                    reg_covar=self.reg_covar,
-                    random_state=self.random_state,
-                    done=keep,
-                    deadline=deadline,
+                    n_jobs=self.n_jobs,
+                    step=lambda name: update(name.ljust(12)),
+                    settings={"reg_covar": self.reg_covar, "random_state": self.random_state, "deadline": deadline},
                 )
             except KeyboardInterrupt:
                 return True
@@ -424,6 +416,8 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         self.best_params_ = {"n_components": best.n_components, "covariance_type": best.covariance_type}
         if any(spec.noise for spec in cells):
             self.best_params_ |= {"noise": "uniform" if best.noise else None, "noise_volume": self.noise_volume}
+        if best.family == "student":
+            self.best_params_ |= {"degrees_of_freedom": "each"}
         self.best_score_ = float(results.value[results.best])
         self.reason_ = summarize_choice(results)
 
@@ -442,6 +436,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
             raise ValueError(f"criterion must be one of {CRITERIA}; got {self.criterion!r}")
         require_reg_covar(self.reg_covar)
         noise_axis(self.noise)
+        family_axis(self.family)
         require_noise(None, self.noise_volume)
         require_time_budget(self.time_budget)
         require_integer("n_folds", self.n_folds, 2)

@@ -72,6 +72,15 @@ def require_noise(noise: Any, noise_volume: Any) -> None:
         raise ValueError('noise_volume must be positive: a volume in the units of the columns, or "hypvol"')
 
 
+def family_axis(family: Any) -> tuple[str, ...]:
+    """Return the distinct families of a search over models; ValueError if there are others."""
+    values = (family,) if isinstance(family, str) else family
+    known = ("gaussian", "student")
+    if not isinstance(values, list | tuple) or not values or not all(value in known for value in values):
+        raise ValueError(f'family must be "gaussian", "student" or ("gaussian", "student"); got {family!r}')
+    return tuple(dict.fromkeys(values))
+
+
 def noise_axis(noise: Any) -> tuple[bool, ...]:
     """Return the distinct values of the axis ``noise`` of a search over models; ValueError if there are others."""
     values = (noise,) if isinstance(noise, bool | np.bool_) else noise

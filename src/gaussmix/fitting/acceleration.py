@@ -19,6 +19,7 @@ its squared length (to second order).
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -104,7 +105,7 @@ class Accelerator:
         Mixture or None
             None if there is no proposal.
         """
-        self._remember(mixture, moments)
+        self._remember(mixture, self._update.as_normal(mixture, moments))
         if self._predicted > _DIGITS * abs(objective):
             self._learn((objective - self._objective) / self._predicted)
         self._objective, self._predicted = objective, 0.0
@@ -118,6 +119,8 @@ class Accelerator:
         if candidate is None and self._squared:
             self._curved, self._predicted = False, 0.0
             candidate = self._mixture(self._square())
+        if candidate is None and mixture.degrees_of_freedom is not None and self._results:
+            candidate = self._mixture(self._results[-1])  # the scoring step of the degrees of freedom
         if candidate is None:
             self._plain, self._predicted = self._plain + 1, 0.0
         return candidate
@@ -165,6 +168,7 @@ class Accelerator:
             return
         if _is_far(mixture, self._anchor):
             self._move_anchor(mixture)
+        self._next = _with_degrees_of(mixture, self._next, self._anchor)
         self._sums.append(self._next)
         self._results.append(in_units_of(self._anchor, moments, mixture).flat())
         self._next = self._results[-1]
@@ -244,6 +248,8 @@ class Accelerator:
         noise, scatter = 0.0, parts[k + k * d :]
         if self._anchor.background is not None:
             noise, scatter = parts[-1] / max(self._results[-1][-1], np.finfo(np.float64).tiny), scatter[:-1]
+        if self._anchor.degrees_of_freedom is not None:
+            scatter, moved = scatter[:-k], moved + scatter[-k:]
         with np.errstate(over="ignore"):  # any move of a component with hardly any rows is infinitely far
             greatest = FORMS[self._anchor.covariance.form].greatest_length(moved, scatter, counts)
         return math.sqrt(max(greatest, noise))
@@ -282,6 +288,13 @@ class Accelerator:
         return step.mixture
 
 
+def _with_degrees_of(mixture: Mixture, vector: FloatArray, anchor: Mixture) -> FloatArray:
+    """Return a vector with the degrees of freedom of a mixture, which a step of EM does not take from the sums."""
+    if mixture.degrees_of_freedom is None:
+        return vector
+    return replace(_moments_of(vector, anchor), inverse_degrees=1 / mixture.degrees_of_freedom).flat()
+
+
 def _is_far(mixture: Mixture, anchor: Mixture) -> bool:
     ratios = mixture.covariance.pivots() / anchor.covariance.pivots()
     if ratios.max() > _FAR_SCALE**2 or ratios.min() < _FAR_SCALE**-2:
@@ -299,4 +312,5 @@ def in_units_of(anchor: Mixture, moments: Moments, mixture: Mixture) -> Moments:
 
 def _moments_of(vector: FloatArray, anchor: Mixture) -> Moments:
     """Return the sums that a vector in the units of the anchor represents."""
-    return Moments.from_flat(vector, anchor.covariance.form, *anchor.means.shape)
+    has_degrees = anchor.degrees_of_freedom is not None
+    return Moments.from_flat(vector, anchor.covariance.form, *anchor.means.shape, has_degrees=has_degrees)

@@ -18,6 +18,7 @@ from gaussmix.core.model_input import mixture_of, rows_of
 from gaussmix.core.moments import Moments
 from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.core.validation import check_sample_weight
 
@@ -142,7 +143,9 @@ def _checked(model: Any, relevance: Any, what: Any) -> Mixture:
         raise ValueError(f"relevance must be a finite number above 0; got {relevance!r}")
     if what not in ("means", "all"):
         raise ValueError(f'what must be "means" or "all"; got {what!r}')
-    return mixture_of(model)
+    mixture = mixture_of(model)
+    refuse_degrees(mixture.degrees_of_freedom, "adaptation")
+    return mixture
 
 
 def _group_numbers(groups: Any, n_rows: int) -> tuple[list[Hashable], IntArray]:

@@ -82,7 +82,11 @@ class Constraints:
         MaximumLikelihood
             The same M-step if nothing is constrained.
         """
-        return ConstrainedUpdate(update.ridge, update.prior, constraints=self) if self.is_active else update
+        if not self.is_active:
+            return update
+        if update.initial_degrees is not None:
+            raise ValueError("constraints are not defined for t distributions: use normal components")
+        return ConstrainedUpdate(update.ridge, update.prior, constraints=self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +117,10 @@ class ConstrainedUpdate(MaximumLikelihood):
     def n_held(self, mixture: Mixture) -> int:
         return self.constraints.n_held(mixture)
 
-    def admit(self, mixture: Mixture) -> Mixture:
+    def may_stack(self, mixture: Mixture) -> bool:
+        return False
+
+    def prepared(self, mixture: Mixture) -> Mixture:
         bounds, k = self.constraints, mixture.n_components
         weights, covariance = mixture.weights, mixture.covariance
         if bounds.equal_weights:
@@ -125,7 +132,7 @@ class ConstrainedUpdate(MaximumLikelihood):
         return mixture.with_components(weights, mixture.means, covariance)
 
     def begin(self, mixture: Mixture, moments: Moments) -> Step:
-        """Return the parameters without the constraints, which `admit` establishes."""
+        """Return the parameters without the constraints, which `prepared` establishes."""
         return MaximumLikelihood(self.ridge, self.prior).begin(mixture, moments)
 
     def _next_weights(

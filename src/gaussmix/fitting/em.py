@@ -260,7 +260,7 @@ def fit_em(
     FloatingPointError
         If a row is so far from all components that its density is zero.
     """
-    run = run or EMRun()
+    run, mixture = run or EMRun(), update.prepared(mixture)
     passes = _Passes(engine, update, rough=engine.rough_helps and max_iter > 0 and earlier is None)
     history = list(earlier.history[:-1]) if earlier else []
     limit = max_iter + len(history)
@@ -269,7 +269,7 @@ def fit_em(
     def record(gain: float) -> None:
         history.append(Record(point.mean_log_likelihood, gain, time.perf_counter() - run.began))
 
-    point = passes.evaluate(update.admit(mixture), None)
+    point = passes.evaluate(mixture, None)
     change = point.mean_log_likelihood - run.previous_log_likelihood
     stop = Stop.LIMIT if max_iter > 0 else Stop.START
     gain, check, still = math.inf, Check(), 0

@@ -231,10 +231,9 @@ class Multistart:
 
     def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
         """Run a few iterations of plain EM from each start; their likelihoods rank starts better than those before."""
-        mixtures = [start for start in starts if isinstance(start, Mixture)]
+        mixtures = [self.update.prepared(start) for start in starts if isinstance(start, Mixture)]
         n_pairs = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)
-        may_be_stacked = self.update.is_plain and all(map(_may_be_stacked, mixtures[:1]))
-        if len(mixtures) < 2 or n_pairs > _FEW_PAIRS or not may_be_stacked:
+        if len(mixtures) < 2 or n_pairs > _FEW_PAIRS or not self.update.may_stack(mixtures[0]):
             runs = []
             for mixture in mixtures:
                 self.n_runs += 1
@@ -323,11 +322,6 @@ class Multistart:
             yield start
             if time.perf_counter() > self.settings.deadline:
                 break
-
-
-def _may_be_stacked(mixture: Mixture) -> bool:
-    """Return whether several mixtures like this one can run as one (`StackedEngine`)."""
-    return "E" not in mixture.covariance.letters and mixture.background is None
 
 
 def _unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelihood) -> Iterator[Fit]:

@@ -203,7 +203,8 @@ class ColumnReduction:
         background = mixture.background and mixture.background.lifted(
             (self.kept, self.dropped), self.centers, self.scales, self.coefficients, self.deviations
         )
-        return Mixture(mixture.weights, means, structure(roots, *means.shape), background=background)
+        covariance = structure(roots, *means.shape)
+        return Mixture(mixture.weights, means, covariance, None, background, mixture.degrees_of_freedom)
 
     def _lift_roots(self, roots: FloatArray) -> FloatArray:
         """Return roots (k, d, d) of all columns from roots (k, r, r) of the kept ones."""

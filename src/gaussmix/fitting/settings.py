@@ -8,7 +8,7 @@ from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import Progress
-from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.m_step import MaximumLikelihood, with_degrees
 from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
 from gaussmix.fitting.prior import WEAKEST, Prior
@@ -38,6 +38,8 @@ class FitSettings:
         Settings of the runs.
     noise_volume : str or float, optional
         Volume of uniform noise (`region_of`); by default there is no noise.
+    degrees : {"each", "shared"} or float, optional
+        Degrees of freedom of t distributions: estimated, or a given number. By default the distributions are normal.
     constraints : Constraints
         What is known of the parameters.
     prior : NormalInverseWishart, optional
@@ -51,6 +53,7 @@ class FitSettings:
     reg_covar: float | str
     search: SearchSettings
     noise_volume: float | str | None = None
+    degrees: float | str | None = None
     constraints: Constraints = field(default_factory=Constraints)
     prior: NormalInverseWishart | None = None
     trim: float | None = None
@@ -60,17 +63,20 @@ class FitSettings:
         """The M-step if it does not depend on the rows, else None."""
         ridge = 0.0 if isinstance(self.reg_covar, str) else float(self.reg_covar)
         if self.prior is not None:
-            prior = self.prior.prior_for(self.structure, self.n_components)
-            return self.constraints.of(MaximumLikelihood(ridge, prior))
-        return None if isinstance(self.reg_covar, str) else self.constraints.of(MaximumLikelihood(ridge))
+            return self._completed(MaximumLikelihood(ridge, self.prior.prior_for(self.structure, self.n_components)))
+        return None if isinstance(self.reg_covar, str) else self._completed(MaximumLikelihood(ridge))
 
     def update_for(self, weight: float, sample: Sample, root_within: FloatArray) -> MaximumLikelihood:
         """Return the M-step for rows of a total weight: the given one, or that of `regularized_update`."""
         given = self.given_update
         if given is not None:
             return given
-        update = regularized_update(self.reg_covar, self.structure, self.n_components, weight, sample, root_within)
-        return self.constraints.of(update)
+        return self._completed(
+            regularized_update(self.reg_covar, self.structure, self.n_components, weight, sample, root_within)
+        )
+
+    def _completed(self, update: MaximumLikelihood) -> MaximumLikelihood:
+        return self.constraints.of(with_degrees(update, self.degrees))
 
 
 def search_settings(

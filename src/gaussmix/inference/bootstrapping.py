@@ -14,6 +14,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_level
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.typing import FloatArray, IntArray, Seed
 from gaussmix.fitting.refit import FitFailedError, refit, seed_of, stream
 from gaussmix.inference.parameter_table import parameter_html, parameter_lines, parameter_text
@@ -251,6 +252,7 @@ def bootstrap(
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}; got {kind!r}")
     fitted, seed = Fitted.of(model, X, sample_weight, noise_covariance), seed_of(random_state)
+    refuse_degrees(fitted.mixture.degrees_of_freedom, "bootstrap")
     if kind == "jackknife":
         left_out = _left_out(fitted, n_draws)
         n_draws, repeats = len(left_out), fitted.rows.explicit_weights[left_out].astype(np.int64)

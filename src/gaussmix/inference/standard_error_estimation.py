@@ -15,6 +15,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.notebook import stacked_html
 from gaussmix.core.number_checks import require_level
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.text import join_words
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.core.warning_values import warn
@@ -248,6 +249,7 @@ def standard_errors(
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}; got {kind!r}")
     fit = Fitted.of(model, X, sample_weight, noise_covariance)
+    refuse_degrees(fit.mixture.degrees_of_freedom, "standard_errors")
     (k, d), mixture = fit.mixture.means.shape, fit.reduced
     if mixture.n_parameters > _MOST:
         raise ValueError(

@@ -7,6 +7,7 @@ import numpy as np
 
 from gaussmix.core.background import NOISE
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.student import drops_of_tails, squares_of_drops
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.plots.drawing import Inks, color_of, words_on
 from gaussmix.plots.geometry import radius_holding, view_range
@@ -44,6 +45,15 @@ def radii_of(masses: Sequence[float], name: str = "masses") -> list[float]:
         if not 0 < mass < 1:
             raise ValueError(f"{name} must be above 0 and below 1; got {mass}")
     return [radius_holding(mass) for mass in masses]
+
+
+def radii_of_each(mixture: Mixture, masses: Sequence[float], name: str = "masses") -> list[list[float]]:
+    """Return the radii of `radii_of` for each component; those of t distributions are longer."""
+    radii, degrees = radii_of(masses, name), mixture.degrees_of_freedom
+    if degrees is None:
+        return [radii] * mixture.n_components
+    tails, d = 1 - np.asarray(masses, dtype=np.float64), mixture.n_features
+    return [np.sqrt(squares_of_drops(drops_of_tails(tails, nu, d), nu, d)).tolist() for nu in degrees.tolist()]
 
 
 def draw_rows(

@@ -20,7 +20,7 @@ from gaussmix.plots.components import (
     draw_shades,
     drawn_components,
     fineness,
-    radii_of,
+    radii_of_each,
     share_text,
     views_of,
 )
@@ -203,8 +203,7 @@ class MixtureDisplay:
         """
         covariances = mixture.covariance.dense()
         masses = tuple(sorted(masses))
-        radii = radii_of(masses)
-        components = list(zip(mixture.means, covariances, strict=True))
+        components = list(zip(mixture.means, covariances, radii_of_each(mixture, masses), strict=True))
         view = _fixed_view(ax, views_of(mixture, rows[0]))
         x, y = (np.linspace(*ends, fineness(mixture, view, _COARSEST, _FINEST)) for ends in view)
         grid = np.column_stack([part.ravel() for part in np.meshgrid(x, y)])
@@ -218,8 +217,8 @@ class MixtureDisplay:
             labels=rows[1],
             certainty=rows[2],
             masses=masses,
-            ellipses=np.array([[ellipse(*component, radius) for radius in radii] for component in components]),
-            axes=np.array([principal_axes(*component, radii[0] if radii else 1.0) for component in components]),
+            ellipses=np.array([[ellipse(*shape, radius) for radius in radii] for *shape, radii in components]),
+            axes=np.array([principal_axes(*shape, radii[0] if radii else 1.0) for *shape, radii in components]),
             x=x,
             y=y,
             log_density=mixture.log_density(grid).reshape(len(y), len(x)),

@@ -266,7 +266,7 @@ def _weights(weight: float, n_rows: int) -> str:
 
 def _describe(table: SelectionTable, line: int) -> str:
     k = int(table.n_components[line])
-    name, noise = table.structure_of(line), " and noise" if table.has_noise(line) else ""
+    name, noise = table.structure_of(line), table.kind_of(line, " and noise", " of t distributions")
     if k == 1:
         shape = {"XII": "a sphere", "XXI": "a normal distribution without correlations"}.get(
             family_of(str(table.covariance_type[line]), 1, table.n_features), "a normal distribution"

@@ -38,6 +38,16 @@ class ModelSpec(NamedTuple):
         """Return the same model with uniform noise."""
         return NoiseModelSpec(self.n_components, self.covariance_type)
 
+    @property
+    def family(self) -> str:
+        """Family of the distributions: "gaussian", or "student" for t distributions."""
+        return "student" if isinstance(self, StudentModelSpec) else "gaussian"
+
+    def of_family(self, family: str) -> "ModelSpec":
+        """Return the same model, without noise, of a family."""
+        kind = StudentModelSpec if family == "student" else ModelSpec
+        return kind(self.n_components, self.covariance_type)
+
     def without_noise(self) -> "ModelSpec":
         """Return the same model without noise."""
         return ModelSpec(self.n_components, self.covariance_type)
@@ -53,6 +63,18 @@ class NoiseModelSpec(ModelSpec):
 
     def __repr__(self) -> str:
         return f"NoiseModelSpec(n_components={self.n_components!r}, covariance_type={self.covariance_type!r})"
+
+
+class StudentModelSpec(ModelSpec):
+    """Specification of a model of t distributions, the tuple (number of components, covariance type, "student")."""
+
+    __slots__ = ()
+
+    def __new__(cls, n_components: int, covariance_type: str, family: str = "student") -> "StudentModelSpec":
+        return tuple.__new__(cls, (n_components, covariance_type, family))
+
+    def __repr__(self) -> str:
+        return f"StudentModelSpec(n_components={self.n_components!r}, covariance_type={self.covariance_type!r})"
 
 
 def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
@@ -112,5 +134,5 @@ def family_of(name: str, n_components: int, n_features: int) -> str:
 
 def as_origin(spec: ModelSpec, n_features: int) -> str:
     """Describe a model as the origin of a start."""
-    noise = " with noise" if spec.noise else ""
-    return f"{counted(spec.n_components, 'component')} of {display_name(spec.covariance_type, n_features)}{noise}"
+    more = " with noise" if spec.noise else " of t distributions" if spec.family == "student" else ""
+    return f"{counted(spec.n_components, 'component')} of {display_name(spec.covariance_type, n_features)}{more}"

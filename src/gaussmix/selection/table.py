@@ -67,6 +67,8 @@ class SelectionTable:
         Time spent on the model.
     noise : (m,) array of bool, or None
         Whether the model has uniform noise; None if no model of the search has.
+    family : (m,) array of str, or None
+        "gaussian", or "student" for t distributions; None if all models are of normal distributions.
     """
 
     criterion: str
@@ -89,6 +91,7 @@ class SelectionTable:
     origin: np.ndarray[Any, np.dtype[np.str_]]
     seconds: FloatArray
     noise: BoolArray | None = None
+    family: Any = None
 
     @classmethod
     def of(
@@ -127,7 +130,7 @@ class SelectionTable:
         ValueError
             If no cell has a fit, or the criterion is defined for none.
         """
-        specs = sorted(cells, key=lambda spec: (spec.n_components, types.index(spec.covariance_type), spec.noise))
+        specs = sorted(cells, key=lambda spec: (spec.n_components, types.index(spec.covariance_type), *spec[2:]))
         lines = [cells[spec] for spec in specs]
         doubts = [cell.doubts() for cell in lines]
         status = [
@@ -155,6 +158,8 @@ class SelectionTable:
         }
         if any(cell.noise for cell in lines):
             columns["noise"] = [cell.noise for cell in lines]
+        if any(cell.family == "student" for cell in lines):
+            columns["family"] = [cell.family for cell in lines]
         arrays = {name: _read_only(np.array(column)) for name, column in columns.items()}
         best = _choose(arrays, criterion)
         if best is None and any(cell.fit for cell in lines):
@@ -236,7 +241,7 @@ class SelectionTable:
         """
         names = zip(self.n_components.tolist(), self.covariance_type.tolist(), strict=True)
         return [
-            f"{k} {family_of(name, k, self.n_features)}{' noise' if self.has_noise(line) else ''}"
+            f"{k} {family_of(name, k, self.n_features)}{self.kind_of(line, ' noise', ' t')}"
             for line, (k, name) in enumerate(names)
         ]
 
@@ -253,8 +258,8 @@ class SelectionTable:
         str
             Such as "VEV 2", "tied (EEE) 3" or "VVV 2 with noise".
         """
-        noise = " with noise" if self.has_noise(line) else ""
-        return f"{self.structure_of(line)} {self.n_components[line]}{noise}"
+        kind = self.kind_of(line, " with noise", " of t distributions")
+        return f"{self.structure_of(line)} {self.n_components[line]}{kind}"
 
     def structure_of(self, line: int) -> str:
         """Return the name of the covariance structure of a model in texts.
@@ -285,13 +290,21 @@ class SelectionTable:
             Number of components and covariance type.
         """
         spec = ModelSpec(int(self.n_components[line]), str(self.covariance_type[line]))
+        if self.family is not None and self.family[line] == "student":
+            return spec.of_family("student")
         return spec.with_noise() if self.has_noise(line) else spec
+
+    def kind_of(self, line: int, noise: str, student: str) -> str:
+        """Return one of two texts for a model with noise or of t distributions, else nothing."""
+        if self.family is not None and self.family[line] == "student":
+            return student
+        return noise if self.has_noise(line) else ""
 
     @property
     def models(self) -> list[str]:
         """The name of the model of each line without the number of components, such as "VVV" or "VVV+noise"."""
         names = self.covariance_type.tolist()
-        return [f"{name}+noise" if self.has_noise(line) else name for line, name in enumerate(names)]
+        return [f"{name}{self.kind_of(line, '+noise', '+t')}" for line, name in enumerate(names)]
 
     def has_noise(self, line: int) -> bool:
         """Return whether the model of a line has uniform noise.

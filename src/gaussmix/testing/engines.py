@@ -1,6 +1,7 @@
 """Conformance tests for engines."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
@@ -12,7 +13,13 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.core.whitened import WhitenedMixture
-from gaussmix.testing.random_models import SIZES, random_mixture, random_with_common_basis, with_noise
+from gaussmix.testing.random_models import (
+    SIZES,
+    random_mixture,
+    random_with_common_basis,
+    with_noise,
+    with_random_degrees,
+)
 
 MakeEngine = Callable[[Rows, FloatArray | None], AbstractEngine]
 
@@ -39,11 +46,17 @@ def check_engine(make_engine: MakeEngine, *, rtol: float = 1e-12) -> None:
                 weights.flags.writeable = False
                 _check_passes(make_engine, mixture.whitened(), rows, weights, rng, rtol)
                 _check_passes(make_engine, with_noise(mixture).whitened(), rows, weights, rng, rtol)
+                heavy = with_random_degrees(mixture, rng)
+                rows, _ = heavy.sample(n_rows, rng)
+                _check_passes(make_engine, heavy.whitened(), rows, weights, rng, rtol)
+                _check_passes(make_engine, with_noise(heavy).whitened(), rows, None, rng, rtol)
     for form in ("diagonal", "spherical"):
         for n_rows in (63, 4100):
             rng = np.random.default_rng(n_rows)
             whitened, rows = random_with_common_basis(form, 8, 16, n_rows, rng)
             _check_passes(make_engine, whitened, rows, None, rng, rtol)
+            heavy = replace(whitened, degrees_of_freedom=rng.uniform(1, 30, whitened.n_components))
+            _check_passes(make_engine, heavy, rows, None, rng, rtol)
     _check_far_rows(make_engine)
     _check_far_rows_with_noise(make_engine)
 
@@ -81,7 +94,8 @@ def _check_passes(
 def _same_moments(ours: Moments, theirs: Moments, rtol: float) -> None:
     assert ours.form == theirs.form
     total = max(theirs.weight, 1.0)
-    for name in ("counts", "shifts", "scatter", "log_likelihood", "entropy", "weight"):
+    names = ["counts", "shifts", "scatter", "log_likelihood", "entropy", "weight"]
+    for name in names if theirs.slopes is None else [*names, "scaled_counts", "slopes"]:
         expected = np.asarray(getattr(theirs, name))
         scale = max(total, float(np.abs(expected).max()))
         assert_allclose(getattr(ours, name), expected, rtol=0, atol=rtol * scale, err_msg=name)

@@ -37,6 +37,12 @@ def random_mixture(
     return Mixture(weights, means, random_covariance(structure, n_components, n_features, rng))
 
 
+def with_random_degrees(mixture: Mixture, rng: np.random.Generator) -> Mixture:
+    """Draw degrees of freedom from one to infinity for the components of a mixture."""
+    degrees = rng.choice([1.0, 2.5, 7.0, 40.0, 100.0, np.inf], mixture.n_components)
+    return replace(mixture, degrees_of_freedom=degrees)
+
+
 def with_noise(mixture: Mixture, weight: float = 0.2) -> Mixture:
     """Return the mixture with uniform noise in a box around its means."""
     reach = np.abs(mixture.means).max(axis=0) + 3 * np.sqrt(mixture.covariance.variances().max(axis=0))

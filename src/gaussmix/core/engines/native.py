@@ -17,6 +17,7 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.processors import processor_share
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
+from gaussmix.core.student import log_constants, slope_centers
 from gaussmix.core.typing import FloatArray, Random, Rows, Want
 from gaussmix.core.whitened import CommonBasis, WhitenedMixture
 
@@ -128,7 +129,11 @@ class NativeEngine(AbstractEngine):
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
     ) -> Moments:
         common = self._basis_for(mixture, sums=True)
-        rough = rough and self.rough_helps and _reach(self._greatest, mixture, common) <= _ROUGH_REACH
+        rough = rough and self.rough_helps and mixture.degrees_of_freedom is None
+        rough = rough and _reach(self._greatest, mixture, common) <= _ROUGH_REACH
+        tails, tail_sums = self._tails(mixture), None
+        if tails is not None:
+            tail_sums = np.zeros((2, mixture.n_components))
         counts = np.zeros(mixture.n_components)
         shifts = np.zeros(mixture.means.shape)
         scatter = np.zeros(mixture.factors.shape)
@@ -151,6 +156,8 @@ class NativeEngine(AbstractEngine):
                 self._incomplete,
                 None if self._errors is None else self._errors[part],
                 background,
+                tails,
+                tail_sums,
             )
         if overlap is not None:
             scatter += _scatter_of_overlap(mixture, overlap)
@@ -160,12 +167,13 @@ class NativeEngine(AbstractEngine):
             scatter = turns.transpose(0, 2, 1) @ scatter @ turns
         log_likelihood, entropy, noise = map(float, totals)
         sums = (mixture.form, counts, shifts, scatter, log_likelihood, entropy, self._weight)
-        return Moments(*sums, None if background is None else noise)
+        scaled, slopes = (None, None) if tail_sums is None else tail_sums
+        return Moments(*sums, None if background is None else noise, scaled, slopes)
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
         shape = (self.n_rows, mixture.n_scores) if want in ("responsibilities", "scores") else (self.n_rows,)
         result: Rows = np.empty(shape, dtype=np.int64 if want == "labels" else np.float64)
-        background = _packed_background(mixture)
+        background, tails = _packed_background(mixture), self._tails(mixture)
         common = self._basis_for(mixture, sums=False)
         for part, rows in self._pieces(mixture.form, mixture.n_components):
             _native.score_rows(
@@ -179,11 +187,31 @@ class NativeEngine(AbstractEngine):
                 incomplete=self._incomplete,
                 noise=None if self._errors is None else self._errors[part],
                 background=background,
+                tails=tails,
             )
         return result
 
     def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
         return draw_rows(self._rows, limit, rng, odds)
+
+    def _tails(self, mixture: WhitenedMixture) -> FloatArray | None:
+        """Return the numbers of t distributions (cpp/pass/pass.hpp); those of fewer features for incomplete rows."""
+        degrees = mixture.degrees_of_freedom
+        if degrees is None:
+            return None
+        if self._errors is not None:
+            raise ValueError(
+                "t distributions of rows with measurement errors have no closed form: leave out noise_covariance, or "
+                "use a mixture of normal distributions"
+            )
+        k, d = mixture.means.shape
+        tails = np.zeros((k, 3 + 2 * (d + 1)))
+        tails[:, 0], tails[:, 1], tails[:, 2] = mixture.offsets, 1 / degrees, 0.5 * degrees
+        whole = log_constants(degrees, d)
+        for observed in range(d + 1) if self._incomplete else [d]:
+            tails[:, 3 + observed] = log_constants(degrees, observed) - whole
+            tails[:, 4 + d + observed] = slope_centers(degrees, observed)
+        return tails
 
     def _basis_for(self, mixture: WhitenedMixture, *, sums: bool) -> CommonBasis | None:
         """Return the common basis of the factors if using it is accurate and faster, else None."""
@@ -246,9 +274,12 @@ def _lowered(
     mixture: WhitenedMixture, common: CommonBasis | None
 ) -> tuple[str, FloatArray, FloatArray, FloatArray, FloatArray | None]:
     """Return form, offsets, means, factors and basis for the compiled pass."""
+    offsets = mixture.offsets
+    if mixture.degrees_of_freedom is not None:  # `_tails` has the offsets
+        offsets = np.zeros(len(offsets))
     if common is None:
-        return mixture.form, mixture.offsets, mixture.means, mixture.factors, None
-    return common.form, mixture.offsets, mixture.means, common.scales, common.basis
+        return mixture.form, offsets, mixture.means, mixture.factors, None
+    return common.form, offsets, mixture.means, common.scales, common.basis
 
 
 def _packed_background(mixture: WhitenedMixture) -> FloatArray | None:

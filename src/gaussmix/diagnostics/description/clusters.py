@@ -18,6 +18,7 @@ from gaussmix.core.model_input import mixture_of, rows_of
 from gaussmix.core.notebook import stacked_html, table_html
 from gaussmix.core.number_checks import column_names
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.text import counted
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.core.validation import check_sample_weight
@@ -233,6 +234,7 @@ def describe(model: Any, X: Any, *, sample_weight: Any = None) -> ClusterDescrip
     """
     merged = model if isinstance(model, MergedMixture) else None
     mixture = mixture_of(model) if merged is None else merged.mixture
+    refuse_degrees(mixture.degrees_of_freedom, "describe")
     clusters = np.arange(mixture.n_components) if merged is None else merged.component_clusters
     values = rows_of(mixture, X)
     columns = column_names(X) if mixture.feature_names is None else mixture.feature_names
