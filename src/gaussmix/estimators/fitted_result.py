@@ -17,12 +17,13 @@ from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.diagnostics import Report, inspect_fit
 from gaussmix.diagnostics.fit import FitRecord
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
+from gaussmix.estimators.fitted_noise import FittedNoiseMixin
 from gaussmix.estimators.fitted_run import FittedRunMixin
 from gaussmix.estimators.parameter_checks import require_values
 from gaussmix.fitting.fit_result import FitResult
 
 
-class FittedResultMixin(FittedRunMixin, FittedMixtureMixin):
+class FittedResultMixin(FittedRunMixin, FittedNoiseMixin, FittedMixtureMixin):
     """Attributes and methods of an estimator with a ``fit_result_``, whose fit may have left out rows."""
 
     fit_result_: FitResult

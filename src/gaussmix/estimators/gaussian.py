@@ -24,7 +24,6 @@ from gaussmix.estimators.fit_warnings import (
     warn_of_near_relation,
     warn_of_unobserved,
 )
-from gaussmix.estimators.fitted_noise import FittedNoiseMixin
 from gaussmix.estimators.fitted_result import FittedResultMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
@@ -49,7 +48,6 @@ from gaussmix.fitting.stopping import Stop
 
 class GaussianMixture(
     FittedResultMixin,
-    FittedNoiseMixin,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
     DensityMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
@@ -428,8 +426,7 @@ class GaussianMixture(
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
         structure, trim = covariance_class(self.covariance_type), None if self.trim is None else float(self.trim)
         volume = None if self.noise is None else self.noise_volume
-        known = {"constraints": constraints, "prior": self.prior, "trim": trim}
-        return FitSettings(structure, self.n_components, reg_covar, search, volume, **known)
+        return FitSettings(structure, self.n_components, reg_covar, search, volume, None, constraints, self.prior, trim)
 
     def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)

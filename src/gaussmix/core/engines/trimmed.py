@@ -66,14 +66,36 @@ class Trimming:
         return cls(share, np.array(spreads))
 
     def weight_kept(self, weights: FloatArray) -> float:
-        """Return how much of the weight of the rows is kept, for weights (n,)."""
+        """Return how much of the weight of the rows is kept.
+
+        Parameters
+        ----------
+        weights : (n,) array
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            The rest of their sum; a whole number if all weights are.
+        """
         total = float(weights.sum())
         kept = (1 - self.share) * total
         is_whole = total < 1 / _ROUNDING and bool((weights == np.floor(weights)).all())
         return math.floor(kept + _ROUNDING * total) if is_whole else kept
 
     def allowance(self, rows: WeightedRows) -> FloatArray | None:
-        """Return the log density (n,) that the missing values of each row count, or None if there are none."""
+        """Return what the missing values of each row count.
+
+        Parameters
+        ----------
+        rows : WeightedRows
+            Rows with the columns of the rule.
+
+        Returns
+        -------
+        (n,) array or None
+            Log densities; None if no value is missing.
+        """
         if rows.missing is None:
             return None
         return -(rows.missing @ (np.log(self.spreads) + 0.5 * math.log(2 * math.pi * math.e)))
@@ -134,7 +156,18 @@ class TrimmedEngine(AbstractEngine):
         return labels, density if self._allowance is None else density + self._allowance
 
     def weights_kept(self, density: FloatArray) -> FloatArray:
-        """Return the weights (n,) of the rows without those of least density; part of one row may be left out."""
+        """Return the weights of the rows without those of least density.
+
+        Parameters
+        ----------
+        density : (n,) array
+            As of `judge`.
+
+        Returns
+        -------
+        (n,) array
+            The weights, 0 for rows that are left out. Of one row only a part may be left out.
+        """
         order = np.argsort(density, kind="stable")
         beyond = np.cumsum(self._weights[order]) - (self._weights.sum() - self._kept)
         weights = np.empty(self.n_rows)
@@ -142,7 +175,18 @@ class TrimmedEngine(AbstractEngine):
         return weights
 
     def threshold(self, mixture: WhitenedMixture) -> float:
-        """Return the least density of a row that is kept, as in `judge`."""
+        """Return the least density of a row that is kept, as in `judge`.
+
+        Parameters
+        ----------
+        mixture : WhitenedMixture
+            The mixture.
+
+        Returns
+        -------
+        float
+            Rows below it are left out.
+        """
         density = self.judge(mixture)[1]
         return float(density[self.weights_kept(density) > 0].min())
 
