@@ -475,3 +475,14 @@ def test_scores_count_rows_with_values(tmp_path):
     assert "no value in the columns of the model" in fails("score", tmp_path / "model.json", tmp_path / "empty.csv")
     summary = " ".join(succeeds("fit", tmp_path / "rows.csv", "-k", 1, "-o", tmp_path / "m.json").stdout.split())
     assert f"log-likelihood {fitted.score(rows) * 38:.4f}" in summary
+
+
+def test_fit_trims_rows_and_bounds_variances(table, rows, tmp_path):
+    model = tmp_path / "model.json"
+    printed = succeeds(
+        *["fit", table, "--columns", "length,width", "-k", 3, "--trim", 0.1, "--max-variance-ratio", 1, "-o", model]
+    )
+    expected = GaussianMixture(3, trim=0.1, max_variance_ratio=1, random_state=0).fit(rows)
+    np.testing.assert_allclose(Mixture.load(model).covariance.dense(), expected.covariances_, rtol=1e-9)
+    assert "12 (share 0.1)" in printed.stdout
+    assert "trim must be a share" in fails("fit", table, "--columns", "length,width", "-k", 3, "--trim", 2)

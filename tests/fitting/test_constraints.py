@@ -192,6 +192,32 @@ def test_refits_refuse_constraints():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"equal_weights": True},
+        {"max_variance_ratio": 2},
+        {"prior": NormalInverseWishart(ROWS.mean(axis=0), 4.0, weight_concentration=30)},
+        {"fixed": {"weights": True, "means": [1]}, "weights_init": WEIGHTS, "means_init": MEANS},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_noise_stands_beside_constrained_components(options):
+    far = np.random.default_rng(0).uniform(-40, 40, (60, D))
+    rows = np.concatenate([ROWS, far])
+    fitted = GaussianMixture(K, noise="uniform", random_state=0, **options).fit(rows)
+    assert fitted.converged_
+    shares = fitted.predict_proba(rows).sum(axis=0)
+    extra = 29 * K if "prior" in options else 0
+    assert fitted.noise_weight_ == pytest.approx(shares[-1] / (len(rows) + extra), abs=1e-8)
+    if "equal_weights" in options:
+        np.testing.assert_allclose(fitted.weights_, (1 - fitted.noise_weight_) / K, rtol=1e-12)
+    if "fixed" in options:
+        np.testing.assert_allclose(fitted.weights_ / fitted.weights_.sum(), WEIGHTS, rtol=1e-9)
+        np.testing.assert_array_equal(fitted.means_[1], MEANS[1])
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.error is None][::3])
 @pytest.mark.parametrize("option", ["ratio", "equal", "fixed"])
