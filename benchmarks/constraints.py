@@ -24,7 +24,7 @@ from gaussmix import GaussianMixture, Mixture, NormalInverseWishart, adapt_group
 from gaussmix.core.typing import FloatArray
 from gaussmix.datasets import load_old_faithful
 
-SAME = 1e-3  # nats
+SAME = 5e-3  # nats
 SLOWEST = 2.0  # seconds of processor time
 COMPONENTS, COLUMNS, ROWS_EACH, GROUPS = 64, 20, 200, 500
 

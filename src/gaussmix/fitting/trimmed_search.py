@@ -37,6 +37,7 @@ RANDOM_STARTS = 25
 _STEPS = 3  # concentration steps of each start
 _FINISHED = 8  # starts that run to the end
 _NEAR = RemainingGain(1e-3)
+_OTHER_SHARES = (0.5, 0.8, 0.9, 1.1, 1.25, 1.5)  # of the share, from whose optimum the fit goes back
 
 
 @dataclass(eq=False)
@@ -109,13 +110,15 @@ def find_trimmed_optimum(
     target_root = data.root_within(n_components, structure.form, next(rngs))
     update = update_for(data, target_root)
 
+    is_all = engine.n_rows <= ALL_ROWS
+    searched = (rows, engine) if is_all else (data.as_observed, engine_for(data.as_observed))
+
     def runs_of(some: WeightedRows, its_engine: NativeEngine | IncompleteEngine) -> TrimmedSearch:
         trimmed = TrimmedEngine(some, its_engine, trimming)
         return TrimmedSearch(trimmed, data, update, target_root, settings, _NEAR)
 
-    is_all = engine.n_rows <= ALL_ROWS
     last = runs_of(rows, engine)
-    search = last if is_all else runs_of(data.as_observed, engine_for(data.as_observed))
+    search = last if is_all else runs_of(*searched)
     few = engine.sample_rows(CONCENTRATED, rng)
     short = search if few.n_rows == data.rows.n_rows else runs_of(few, engine_for(few))
     found, runs = None, []
@@ -131,6 +134,11 @@ def find_trimmed_optimum(
         else:
             runs = ranked(search.run(run.mixture, LAST) for run in best_compared)
         found = search.refine(runs[0], next(rngs))
+        for factor in _OTHER_SHARES:
+            other = replace(trimming, share=min(factor * trimming.share, 0.5 * (1 + trimming.share)))
+            aside = replace(search, engine=TrimmedEngine(*searched, other), best=None, highest=None)
+            returned = search.run(aside.run(found.mixture, LAST).mixture, LAST)
+            found = min(found, returned, key=lambda run: run.rank)
         best = search.finish(found) if is_all else last.run(found.mixture, settings.max_iter, rule=settings.rule)
     except KeyboardInterrupt:
         reached = last.best or search.best or short.best
