@@ -51,6 +51,7 @@ bench: $(VENV)/.bench
 # DATA: a folder with bsds500_val, grabcut, gmm_classics and medical; EVALUATION: one with the metrics and the phantom.
 bench-segmentation: $(VENV)/.segmentation-bench
 	$(FAIR) $(BIN)/python benchmarks/segmentation/large.py --peers
+	$(BIN)/python benchmarks/segmentation/tiles.py
 	$(BIN)/python benchmarks/segmentation/potts.py --peers
 	$(BIN)/python benchmarks/segmentation/photographs.py --data $(DATA) --evaluation $(EVALUATION)
 	$(BIN)/python benchmarks/segmentation/jpeg.py

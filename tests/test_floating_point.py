@@ -28,7 +28,6 @@ from gaussmix import (
     standard_errors,
     trace_em,
 )
-from gaussmix.cli.tables import read_table, write_table
 from gaussmix.components import distances
 from gaussmix.diagnostics import inspect_rows
 from gaussmix.html_report import write_report
@@ -56,6 +55,7 @@ from gaussmix.plots import (
 from gaussmix.plots.geometry import marginal_densities, mass_levels
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
 from gaussmix.selection.criteria import entropy
+from gaussmix.tables import read_table, write_table
 
 
 @pytest.fixture(autouse=True)

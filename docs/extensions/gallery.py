@@ -29,7 +29,18 @@ PAGES = {
         "inverse_problem",
         "digits",
     ),
-    "images": ("color_and_gray", "starts", "hard_and_soft_labels", "neighbors", "nuclei", "brain_slice", "volume"),
+    "images": (
+        "color_and_gray",
+        "starts",
+        "hard_and_soft_labels",
+        "neighbors",
+        "nuclei",
+        "brain_slice",
+        "volume",
+        "microscope_stack",
+        "satellite_bands",
+        "ct_series",
+    ),
     "speed": ("optimizers", "a_million_pixels"),
 }
 """Pages of each section, in reading order."""

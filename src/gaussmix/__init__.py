@@ -16,6 +16,7 @@ from gaussmix.core.errors import (
     ModelFileError,
 )
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.stored_moments import StoredMoments
 
 if TYPE_CHECKING:
     from gaussmix.classification import MixtureClassifier
@@ -69,6 +70,7 @@ __all__ = [
     "MixtureClassifier",
     "ModelFileError",
     "NormalInverseWishart",
+    "StoredMoments",
     "StudentMixture",
     "__version__",
     "adapt",

@@ -18,11 +18,11 @@ from gaussmix import GaussianMixture, Mixture
 from gaussmix.cli.console import fit_progress
 from gaussmix.cli.options import CovarianceType, Init, ModelName
 from gaussmix.cli.summary import mixture_summary
-from gaussmix.cli.tables import write_table
 from gaussmix.core.covariance import COVARIANCES, STRUCTURES
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.initialization import METHODS
 from gaussmix.selection.model_names import ONE_COLUMN
+from gaussmix.tables import write_table
 
 CHOOSE = ["--columns", "length"]
 

@@ -12,8 +12,8 @@ import pytest
 from helpers.command_line import fails, run, succeeds
 
 from gaussmix import Mixture
-from gaussmix.cli.tables import write_table
 from gaussmix.imaging import write_picture
+from gaussmix.tables import write_table
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and signals of POSIX")
 LONG = "a" * 300

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tifffile
 from helpers.command_line import fails, run, succeeds
+from helpers.dicom_files import write, write_series
 from PIL import Image
 
 from gaussmix import Mixture
@@ -220,6 +221,30 @@ def test_impossible_neighbors_are_refused(option, message, picture, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_folders_of_ome_zarr_are_pictures(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    (tmp_path / "pictures").mkdir()
+    axes = [{"name": "c", "type": "channel"}, *({"name": name, "type": "space"} for name in "yx")]
+    for number in range(2):
+        group = zarr.open_group(tmp_path / f"pictures/{number}.ome.zarr", mode="w")
+        for level in range(2):
+            pixels = np.moveaxis(stripes(number), -1, 0)[:, :: 2**level, :: 2**level]
+            group.create_array(str(level), data=np.ascontiguousarray(pixels))
+        scales = [{"type": "scale", "scale": [1.0, 2.0**level, 2.0**level]} for level in range(2)]
+        levels = [{"path": str(level), "coordinateTransformations": [scales[level]]} for level in range(2)]
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": levels}]}
+    run("segment", tmp_path / "pictures/0.ome.zarr", "-k", 3, "--level", 1, "-o", tmp_path / "one")
+    truth = np.array([2, 0, 1])[np.arange(0, 30, 2) * 3 // 30]
+    labels = zarr.open_group(tmp_path / "one/labels.ome.zarr", mode="r")["0"][...]
+    np.testing.assert_array_equal(labels, np.broadcast_to(truth, (10, 15)))
+    for _ in range(2):  # over older results
+        run("segment", tmp_path / "pictures", "-k", 3, "-o", tmp_path / "all")
+    for number in range(2):
+        labels = zarr.open_group(tmp_path / f"all/{number}/labels.ome.zarr", mode="r")["0"][...]
+        np.testing.assert_array_equal(labels, np.broadcast_to(np.array([2, 0, 1])[np.arange(30) // 10], (20, 30)))
+
+
 @pytest.mark.parametrize("as_volume", [False, True])
 def test_pages_of_a_tiff_are_a_stack_or_a_volume(as_volume, tmp_path):
     pages = np.stack([stripes(seed)[..., 0] for seed in range(4)])
@@ -306,6 +331,118 @@ def test_labels_of_a_folder_go_by_name_and_are_of_some_files(folder, tmp_path):
     assert "has no labels for any file" in line
     line = fails("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels" / "d.png")
     assert "d.png is for one picture only" in line
+
+
+def dicom_series(folder, seed=0, **fields):
+    """A series of two materials; the labels are 0 and 1 along x."""
+    pytest.importorskip("pydicom")
+    stored = np.repeat([100, 900], 5)[:, None, None] + np.random.default_rng(seed).integers(0, 60, (10, 9, 6))
+    write_series(folder, stored.astype(np.uint16), RescaleIntercept=-1024, **fields)
+    return folder
+
+
+@pytest.mark.slow
+def test_a_dicom_series_is_one_picture_as_a_folder_or_as_files(tmp_path):
+    series = dicom_series(tmp_path / "ct")
+    out = succeeds("segment", series, "-k", 2, "-o", tmp_path / "out").stdout
+    assert "volume" in out
+    assert "0.3 ml" in out  # 270 voxels of 0.9375 cubic millimeters
+    labels = nibabel.load(tmp_path / "out" / "labels.nii.gz")
+    np.testing.assert_array_equal(labels.get_fdata(), np.indices((10, 9, 6))[0] // 5)
+    np.testing.assert_allclose(labels.affine, read_picture(series).affine, atol=1e-5)
+    files = sorted(series.iterdir())[::-1]
+    succeeds("segment", *files, "-k", 2, "-o", tmp_path / "again")
+    again = nibabel.load(tmp_path / "again" / "labels.nii.gz")
+    np.testing.assert_array_equal(again.get_fdata(), labels.get_fdata())
+    (tmp_path / "masks").mkdir()
+    nibabel.save(
+        nibabel.Nifti1Image((labels.get_fdata() == 1).astype(np.uint8), labels.affine), tmp_path / "masks" / "ct.nii.gz"
+    )
+    other = dicom_series(tmp_path / "later", 1, SeriesInstanceUID="1.2.5")
+    succeeds("segment", *files, other, "--with", tmp_path / "out" / "model.json", "-o", tmp_path / "both")
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {"ct", "later", "contact-sheet.png"}
+    out = succeeds("segment", series, "--mask", tmp_path / "masks", "-k", 1, "-o", tmp_path / "masked").stdout
+    assert "pixels     270" in out
+
+
+def test_a_folder_of_several_series_is_refused_and_radiographs_are_pictures(tmp_path):
+    dicom_series(tmp_path / "study", SeriesDescription="scout")
+    one = dicom_series(tmp_path / "more", SeriesInstanceUID="1.2.5")
+    for path in one.iterdir():
+        path.rename(tmp_path / "study" / f"B{path.name}")
+    message = "has 2 series (CT 2 phantom, 6 files; CT 2 scout, 6 files): give the files of one"
+    assert message in fails("segment", tmp_path / "study", "-k", 2, "-o", tmp_path / "out")
+    (tmp_path / "x").mkdir()
+    for number in range(2):
+        write(tmp_path / "x" / f"IM{number}", stripes(number)[..., 0], Modality="DX")
+    succeeds("segment", tmp_path / "x", "-k", 2, "-o", tmp_path / "out")
+    assert labels_in(tmp_path / "out" / "IM1" / "labels.png").shape == (20, 30)
+
+
+@pytest.mark.slow
+def test_a_kept_model_segments_the_next_pictures(folder, tmp_path):
+    succeeds("segment", folder / "a.png", "-k", 3, "-o", tmp_path / "out")
+    model = tmp_path / "out" / "model.json"
+    segmenter = GaussianMixtureSegmenter.load(model)
+    out = succeeds("segment", folder / "b.png", "--with", model, "-o", tmp_path / "one").stdout
+    written = {path.name for path in (tmp_path / "one").iterdir()}
+    assert {"labels.png", "figure.png", "probability-2.png"} <= written
+    assert "model.json" not in written | set(out.split())
+    np.testing.assert_array_equal(
+        labels_in(tmp_path / "one" / "labels.png"), segmenter.predict(read_picture(folder / "b.png").pixels)
+    )
+    out = succeeds("segment", folder, "--with", model, "-o", tmp_path / "all").stdout
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {"a", "b", "c", "contact-sheet.png"}
+    assert "fitted to" not in out
+    for name in ("a.png", "b.png", "c.bmp"):
+        labels = labels_in(tmp_path / "all" / name[0] / "labels.png")
+        np.testing.assert_array_equal(labels, segmenter.predict(read_picture(folder / name).pixels))
+
+
+@pytest.mark.slow
+def test_a_model_of_a_folder_or_of_known_pixels_is_kept_too(folder, tmp_path):
+    known = np.full((21, 30), 255, dtype=np.uint8)
+    known[3:6, 2:9], known[3:6, 12:19], known[3:6, 22:29] = 2, 0, 1
+    Image.fromarray(known).save(tmp_path / "b.png")
+    succeeds("segment", folder / "b.png", "--labels", tmp_path / "b.png", "-o", tmp_path / "one")
+    model = tmp_path / "one" / "model.json"
+    out = tmp_path / "again"
+    succeeds("segment", folder / "b.png", "--with", model, "--labels", tmp_path / "b.png", "-o", out)
+    np.testing.assert_array_equal(labels_in(out / "labels.png"), labels_in(tmp_path / "one" / "labels.png"))
+    succeeds("segment", folder, "-k", 3, "-o", tmp_path / "all")
+    succeeds("segment", folder / "c.bmp", "--with", tmp_path / "all" / "model.json", "-o", tmp_path / "c")
+    np.testing.assert_array_equal(
+        labels_in(tmp_path / "c" / "labels.png"), labels_in(tmp_path / "all" / "c" / "labels.png")
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scale", "dtype"), [(257, np.uint16), (1, np.uint8), (0, np.uint8)])
+def test_values_in_another_unit_are_noticed(scale, dtype, tmp_path):
+    pixels = stripes()[..., 0]
+    GaussianMixtureSegmenter(3, smoothing=0, random_state=0).fit(pixels).save(tmp_path / "m.json")
+    Image.fromarray((pixels * dtype(scale)).astype(dtype)).save(tmp_path / "gray.png")
+    both = tmp_path / "both"
+    both.mkdir()
+    for name in ("a.png", "b.png"):
+        Image.fromarray((pixels * dtype(scale)).astype(dtype)).save(both / name)
+    for given, name in ((tmp_path / "gray.png", "gray.png"), (both, "a.png")):
+        said = succeeds("segment", given, "--with", tmp_path / "m.json", "-o", tmp_path / f"out-{name}").stderr
+        expected = f"{name}: 100 % of the pixels are far from every class of the model" if scale == 257 else ""
+        assert expected in said
+        assert bool(said) == bool(expected)
+
+
+def test_a_kept_model_refuses_what_it_does_not_fit_to(folder, tmp_path):
+    GaussianMixtureSegmenter(3, smoothing=0, random_state=0).fit(stripes()).save(tmp_path / "m.json")
+    with_model = ("segment", folder / "a.png", "--with", tmp_path / "m.json", "-o", tmp_path / "out")
+    for option in (["-k", 3], ["--color", "rgb"], ["--seed", 0], ["--each"], ["--connected"], ["--no-contrast"]):
+        assert "is fixed by the model of --with; omit one of the two." in fails(*with_model, *option)
+    Image.fromarray(stripes()[..., 0]).save(tmp_path / "gray.png")
+    message = "gray.png: the model was fitted to 2 axes and 3 channels; got an image with 2 axes and 1 channels."
+    assert message in fails("segment", tmp_path / "gray.png", *with_model[2:])
+    assert "a.png is not the model of a segmenter" in fails(*with_model[:3], folder / "a.png", *with_model[4:])
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
@@ -408,7 +545,12 @@ def test_one_file_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path)
     assert result.exit_code == 2
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"a", "b", "c"}
     assert "5 of 8 files could not be segmented" in result.stderr
-    for said in ("damaged.tif is a TIFF file without an image", "damaged.nii ", "huge.npy is damaged", "dcm2niix"):
+    for said in (
+        "damaged.tif is a TIFF file without an image",
+        "damaged.nii ",
+        "huge.npy is damaged",
+        "scan.png has no pixels",
+    ):
         assert said in result.stderr
     assert "clear\\x1b]0;title\\x1b[2J.png is not a picture" in result.stderr
     assert "\x1b" not in result.stderr + result.stdout
@@ -427,8 +569,8 @@ def test_names_with_control_characters_are_printed_with_escapes(folder, tmp_path
 
 def test_a_folder_without_pictures_names_the_program_that_converts_what_it_has(tmp_path):
     (tmp_path / "scans").mkdir()
-    (tmp_path / "scans" / "IM0001").write_bytes(b"\0" * 128 + b"DICM")
-    assert "IM0001 is a DICOM file: convert the series to NIfTI" in fails(
+    (tmp_path / "scans" / "IM0001").write_bytes(b"\x89HDF\r\n\x1a\n")
+    assert "IM0001 is an HDF5, netCDF or MATLAB file: read an array with h5py" in fails(
         "segment", tmp_path / "scans", "-o", tmp_path / "out"
     )
 
@@ -489,3 +631,44 @@ def test_nothing_is_left_behind_when_writing_fails(picture, tmp_path, monkeypatc
     assert (result.exit_code, "pixels" in result.stdout) == (2, True)
     assert result.stderr == f"Error: {tmp_path / 'out' / 'figure.png'}: no space left on device.\n"
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+
+
+# tile by tile
+
+
+@pytest.fixture
+def tiled(tmp_path):
+    """A TIFF in tiles."""
+    pixels = stripes(height=300, width=420)
+    tifffile.imwrite(tmp_path / "map.tif", pixels, photometric="rgb", tile=(64, 64), metadata=None)
+    return tmp_path / "map.tif"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by_size", [True, False])
+def test_a_large_picture_is_segmented_tile_by_tile(by_size, tiled, tmp_path, monkeypatch):
+    if by_size:
+        monkeypatch.setattr("gaussmix.cli.segment_tiles.TILED_ABOVE", 100_000)
+    said = succeeds("segment", tiled, "-k", 3, "-o", tmp_path / "out", *([] if by_size else ["--tiles"])).stdout
+    assert "126,000 of 126,000, tile by tile" in said
+    assert "33.3 %" in said
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["figure.png", "labels.tif", "model.json"]
+    truth = np.broadcast_to(np.array([2, 0, 1])[np.arange(420) // 140], (300, 420))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out/labels.tif"), truth)
+    run("segment", tiled, "--with", tmp_path / "out/model.json", "--tiles", "--background", 0, "-o", tmp_path / "again")
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "again/labels.tif"), truth + 1)
+    assert sorted(path.name for path in (tmp_path / "again").iterdir()) == ["figure.png", "labels.tif"]
+
+
+@pytest.mark.slow
+def test_what_needs_the_whole_picture_is_not_done_tile_by_tile(tiled, picture, tmp_path, monkeypatch):
+    monkeypatch.setattr("gaussmix.cli.segment_tiles.TILED_ABOVE", 1000)
+    for number, options in enumerate([["--maps"], ["--position", 1], ["--no-tiles"]]):
+        run("segment", tiled, "-k", 2, "--smoothing", 0, "-o", tmp_path / f"out{number}", *options)
+        assert (tmp_path / f"out{number}/segments.png").exists()
+        wrong = f"{options[0]} needs the whole picture in memory: omit it, or --tiles"
+        if options != ["--no-tiles"]:
+            assert wrong in fails("segment", tiled, "--tiles", "-o", tmp_path / "no", *options)
+    run("segment", picture, "-k", 2, "-o", tmp_path / "png")  # cannot be read in parts
+    assert "--tiles is for one file; got 2" in fails("segment", tiled, picture, "--tiles", "-o", tmp_path / "no")
+    assert "cannot be read in parts" in fails("segment", picture, "--tiles", "-o", tmp_path / "no")

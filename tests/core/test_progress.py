@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
-from gaussmix.core.progress import progress_bar
+from gaussmix.core.progress import progress_bar, progress_told
 
 
 def terminal():
@@ -108,3 +108,17 @@ def test_a_notebook_shows_no_bar_of_a_short_body(displayed, options):
     with progress_bar("first", 2, console=Console(force_jupyter=True), **options) as update:
         update()
     assert displayed == []
+
+
+@pytest.mark.parametrize("total", [4, None])
+def test_a_listener_is_told_instead_of_a_bar(total, capsys):
+    told = []
+    with progress_told(lambda share, text: told.append((share, text))), progress_bar("models", total) as update:
+        update("VVV 2 ")
+        update(advance=3)
+    shares = [None] * 3 if total is None else [0.0, 0.25, 1.0]
+    assert told == list(zip(shares, ["models", "VVV 2", "VVV 2"], strict=True))
+    with progress_bar("silent", total, shown=False) as update:
+        update()
+    assert len(told) == 3
+    assert capsys.readouterr() == ("", "")

@@ -23,6 +23,7 @@ PAGES = {
     "bayes": 9,
     "missing-values": 3,
     "measurement-errors": 2,
+    "streams": 4,
     "criteria": 1,
     "merging": 1,
     "classification": 4,

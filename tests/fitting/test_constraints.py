@@ -185,6 +185,12 @@ def test_what_cannot_hold_is_refused(options, message):
         GaussianMixture(K, **options).fit(ROWS)
 
 
+@pytest.mark.parametrize("options", [{"trim": 0.1}, {"max_variance_ratio": 5}, {"equal_weights": True}])
+def test_streams_refuse_constraints(options):
+    with pytest.raises(ValueError, match=f"partial_fit is not defined with {next(iter(options))}"):
+        GaussianMixture(K, **options).partial_fit(ROWS)
+
+
 def test_refits_refuse_constraints():
     fitted = GaussianMixture(K, max_variance_ratio=5, random_state=0).fit(ROWS)
     with pytest.raises(ValueError, match="refits know neither trim nor max_variance_ratio"):

@@ -197,9 +197,6 @@ def test_reading_in_threads_changes_nothing_of_the_process_and_mixes_no_errors(t
 # formats of other programs
 
 FOREIGN = {
-    "scan.dcm": (b"\0" * 128 + b"DICM" + b"\0" * 99, "dcm2niix"),
-    "IM0001": (b"\0" * 128 + b"DICM" + b"\0" * 99, "dcm2niix"),
-    "wrong.png": (b"\0" * 128 + b"DICM" + b"\0" * 99, "dcm2niix"),
     "photo.CR2": (b"II*\0\x10\0\0\0CR\x02\0" + b"\0" * 99, "rawpy"),
     "photo.nef": (b"MM\0*" + b"\0" * 99, "darktable"),
     "photo.dng": (b"II*\0" + b"\0" * 99, "rawpy"),
@@ -212,7 +209,8 @@ FOREIGN = {
     "grid.nc": (b"CDF\x01" + b"\0" * 99, "h5py"),
     "wrong.tif": (b"\x89HDF\r\n\x1a\n" + b"\0" * 99, "h5py"),
     "map.j2k": (b"\xff\x4f\xff\x52" + b"\0" * 99, "opj_decompress"),
-    "brain.nrrd": (b"NRRD0004\n" + b"\0" * 99, "SimpleITK"),
+    "brain.mnc": (b"CDF\x02" + b"\0" * 99, "h5py"),
+    "brain.mif": (b"mrtrix image\n" + b"\0" * 99, "SimpleITK"),
     "brain.mgz": (b"\x1f\x8b" + b"\0" * 99, "mri_convert"),
     "arrays.npz": (b"PK\x03\x04" + b"\0" * 99, "np.load"),
     "photo.avif": (b"\0\0\0\x18ftypavix" + b"\0" * 99, "avifdec"),

@@ -92,3 +92,43 @@ def test_labels_of_volumes_have_colors_for_imagej(tmp_path):
         assert tuple(np.reshape(file.imagej_metadata["LUTs"], (3, 256))[:, 1]) == (128, 0, 0)
         np.testing.assert_array_equal(file.asarray(), labels)
     np.testing.assert_array_equal(read_labels(tmp_path / "labels.tif", picture), labels)
+
+
+# inks
+
+
+INKS = RNG.integers(0, 256, (12, 15, 4), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate"])
+def test_inks_of_a_tiff_are_the_colors_that_pillow_makes_of_them(compression, tmp_path):
+    Image.fromarray(INKS, mode="CMYK").save(tmp_path / "inks.tif", compression=compression)
+    expected = np.array(Image.open(tmp_path / "inks.tif").convert("RGB"))
+    np.testing.assert_array_equal(read_picture(tmp_path / "inks.tif").pixels, expected)
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_inks_of_tifffile_and_their_opacity_are_read(dtype, planar, tmp_path):
+    scale = np.iinfo(dtype).max // 255
+    inks = INKS.astype(dtype) * dtype(scale)
+    opacity = np.where(np.arange(12) < 5, 0, 255).astype(dtype)[:, None, None] * dtype(scale)
+    values = np.concatenate([inks, np.broadcast_to(opacity, (12, 15, 1))], axis=-1)
+    values = values if planar == "contig" else np.moveaxis(values, -1, 0)
+    options = {"photometric": "separated", "planarconfig": planar, "extrasamples": ["unassalpha"], "metadata": None}
+    tifffile.imwrite(tmp_path / "inks.tif", values, **options)
+    picture = read_picture(tmp_path / "inks.tif")
+    light = 1 - INKS / 255
+    expected = 255 * scale * light[..., :3] * light[..., 3:]
+    np.testing.assert_allclose(picture.pixels, expected, atol=0.51)
+    assert picture.pixels.dtype == dtype
+    np.testing.assert_array_equal(picture.visible, np.broadcast_to(opacity[..., 0] > 0, (12, 15)))
+
+
+@pytest.mark.parametrize("quality", [75, 95])
+def test_inks_of_a_jpeg_are_colors(quality, tmp_path):
+    gray = np.full((16, 16, 4), [0, 0, 0, 128], dtype=np.uint8)
+    Image.fromarray(gray, mode="CMYK").save(tmp_path / "inks.jpg", quality=quality)
+    picture = read_picture(tmp_path / "inks.jpg")
+    assert picture.pixels.shape == (16, 16, 3)
+    np.testing.assert_allclose(picture.pixels, 127, atol=4)

@@ -5,7 +5,21 @@ from typing import Annotated
 import typer
 
 import gaussmix
-from gaussmix.cli import apply, bayes, classify, compare, demo, fit, impute, outliers, plot, report, segment, select
+from gaussmix.cli import (
+    application,
+    apply,
+    bayes,
+    classify,
+    compare,
+    demo,
+    fit,
+    impute,
+    outliers,
+    plot,
+    report,
+    segment,
+    select,
+)
 from gaussmix.cli.options import flag
 
 app = typer.Typer(
@@ -29,6 +43,7 @@ app.command(epilog="Example: gaussmix plot model.json old_faithful.csv -o figure
 app.command(epilog="Example: gaussmix report model.json old_faithful.csv -o report.html")(report.report)
 app.command(epilog="Example: gaussmix segment photo.jpg -k 4 -o segments")(segment.segment)
 app.command(epilog="Example: gaussmix compare photo.jpg -k 3 -o comparison")(compare.compare)
+app.command("app", epilog="Example: gaussmix app photo.jpg")(application.application)
 app.command(epilog="Example: gaussmix demo -o demo-output")(demo.demo)
 
 

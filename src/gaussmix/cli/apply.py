@@ -13,11 +13,11 @@ from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, TablePath,
 from gaussmix.cli.outputs import check_output
 from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
-from gaussmix.cli.tables import table_as_csv, write_table
 from gaussmix.core.classifier_file import has_classes
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import Entry, entry_grid
 from gaussmix.core.typing import Rows
+from gaussmix.tables import table_as_csv, write_table
 
 TableOutput = Annotated[
     Path | None,

@@ -21,9 +21,9 @@ from gaussmix.cli.options import (
 from gaussmix.cli.outputs import check_output
 from gaussmix.cli.summary import new_table, print_apart
 from gaussmix.cli.table_input import ColumnsOption, WeightsOption, as_frame, read_rows
-from gaussmix.cli.tables import column_names, read_labels
 from gaussmix.core.text import Entry, counted, entry_grid, printable
 from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.tables import column_names, read_labels
 
 
 @command

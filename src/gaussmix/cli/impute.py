@@ -19,11 +19,11 @@ from gaussmix.cli.options import (
 )
 from gaussmix.cli.outputs import check_output
 from gaussmix.cli.table_input import ColumnsOption, as_frame, read_features, read_rows
-from gaussmix.cli.tables import read_any_columns, require_numbers, table_as_csv, write_table
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import counted, join_words
 from gaussmix.core.typing import FloatArray
 from gaussmix.diagnostics.columns import is_ordered
+from gaussmix.tables import read_any_columns, require_numbers, table_as_csv, write_table
 
 _SHOWN = 8
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gaussmix.cli.options import flag
-from gaussmix.cli.tables import read_any_columns, require_numbers
+from gaussmix.tables import read_any_columns, require_numbers
 
 KeepOption = Annotated[
     str | None,

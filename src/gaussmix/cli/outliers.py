@@ -13,11 +13,11 @@ from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, TablePath,
 from gaussmix.cli.outputs import check_output
 from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
-from gaussmix.cli.tables import write_table
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import Entry, counted, entry_grid
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.outliers import CalibrationScores, OutlierExplanation, explain_rows, flag_rows
+from gaussmix.tables import write_table
 
 
 class Control(StrEnum):

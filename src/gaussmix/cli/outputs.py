@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gaussmix.cli.tables import require_table_suffix
 from gaussmix.core.output_files import is_stream, require_possible_output
+from gaussmix.tables import require_table_suffix
 
 
 def check_output(path: Path | None, *inputs: Path, table: bool = False) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 from gaussmix.core.typing import IntArray, Rows
 from gaussmix.imaging import SUFFIXES, Picture, read_labels, read_mask
 from gaussmix.imaging.files.converters import converter_for
+from gaussmix.imaging.files.dicom import is_dicom, series_of
+from gaussmix.imaging.files.formats import format_of
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.files.reading import read_for
 
@@ -21,13 +23,15 @@ class PictureInput:
     Attributes
     ----------
     path : Path
-        File of the picture.
+        File of the picture, folder of a DICOM series, or the first of its files.
     name : str
         Name of the folder of its results, if there are several pictures.
     mask, labels : Path or None
         Files of masks and annotations of the same shape.
     reading : ReadOptions
         How the picture is read.
+    slices : tuple of Path
+        All files of a DICOM series, if they were given one by one.
     """
 
     path: Path
@@ -35,6 +39,7 @@ class PictureInput:
     mask: Path | None
     labels: Path | None
     reading: ReadOptions
+    slices: tuple[Path, ...] = ()
 
     def read(self) -> Picture:
         """Read the picture; only pixels of the mask are visible.
@@ -44,7 +49,7 @@ class PictureInput:
         ValueError, OSError
             If a file cannot be read or no pixel is visible.
         """
-        picture = read_for(self.path, self.reading)
+        picture = read_for(self.slices or self.path, self.reading)
         if self.mask is not None:
             try:
                 picture = picture.masked(read_mask(self.mask, picture, max_bytes=self.reading.max_bytes))
@@ -80,7 +85,8 @@ def find_pictures(
     Parameters
     ----------
     files : sequence of Path
-        Files and folders. Files of a folder are ordered by name; files without the suffix of a picture are ignored.
+        Files and folders. Files of a folder are ordered by name; files without the suffix of a picture are ignored. The
+        DICOM files of a series, or a folder of them, are one picture.
     mask : Path or None
         Mask for all pictures, or folder with a mask for each.
     labels : Path or None
@@ -98,45 +104,68 @@ def find_pictures(
     ValueError
         If a folder has no pictures, a file is given twice, or a mask or all annotations are missing.
     """
-    paths = [path for file in files for path in (_pictures_in(file) if file.is_dir() else [file])]
+    paths = [path for file in files for path in ([file] if _is_picture(file) else _pictures_in(file))]
     doubled = [str(path) for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
     if doubled:
         raise ValueError(f"{doubled[0]} was given twice; give it once")
-    stems = Counter(_stem(path).lower() for path in paths)
-    names = [_stem(path) if stems[_stem(path).lower()] == 1 else path.name for path in paths]
+    series = series_of(paths)
+    paths, short = [group[0] for group in series], _short_names(series)
+    stems = Counter(name.lower() for name in short)
+    names = [name if stems[name.lower()] == 1 else path.name for name, path in zip(short, paths, strict=True)]
     clashes = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
     if clashes:
         raise ValueError(f"Several files are named {clashes[0]}: their results would be in the same folder; rename one")
-    masks, annotations = _match_files(paths, mask), _match_files(paths, labels)
-    if labels is not None and len(paths) > 1 and not labels.is_dir():
+    masks, annotations = _match_files(short, mask), _match_files(short, labels)
+    if labels is not None and len(paths) > 1 and _is_picture(labels):
         raise ValueError(f"{labels} is for one picture only; for several, give a folder of labels with their names")
     if mask is not None and None in masks:
-        lacking = paths[masks.index(None)]
-        raise ValueError(f"The folder {mask} has no mask for {lacking}; name it {_stem(lacking)}.*")
+        lacking = masks.index(None)
+        raise ValueError(f"The folder {mask} has no mask for {paths[lacking]}; name it {short[lacking]}.*")
     if labels is not None and not any(annotations):
         raise ValueError(f"The folder {labels} has no labels for any file; give them the names of the pictures")
-    return [PictureInput(*parts, reading) for parts in zip(paths, names, masks, annotations, strict=True)]
+    slices = [tuple(group) if len(group) > 1 else () for group in series]
+    return [
+        PictureInput(path, name, its_mask, its_labels, reading, its_slices)
+        for path, name, its_mask, its_labels, its_slices in zip(paths, names, masks, annotations, slices, strict=True)
+    ]
 
 
-def _match_files(paths: Sequence[Path], file_or_folder: Path | None) -> list[Path | None]:
+def _short_names(series: Sequence[Sequence[Path]]) -> list[str]:
+    """Return the name of each picture without a suffix; that of the folder for the files of its only series."""
+    folders = Counter(group[0].parent.resolve() for group in series)
+    return [
+        group[0].parent.resolve().name
+        if len(group) > 1 and folders[group[0].parent.resolve()] == 1
+        else _stem(group[0])
+        for group in series
+    ]
+
+
+def _match_files(names: Sequence[str], file_or_folder: Path | None) -> list[Path | None]:
     """Return, for each picture, the file itself or the file of the same name in a folder."""
-    if file_or_folder is None or not file_or_folder.is_dir():
-        return [file_or_folder] * len(paths)
+    if file_or_folder is None or _is_picture(file_or_folder):
+        return [file_or_folder] * len(names)
     by_name: dict[str, Path] = {}
     for path in _pictures_in(file_or_folder):
         if _stem(path) in by_name:
             raise ValueError(f"The folder {file_or_folder} has {by_name[_stem(path)].name} and {path.name}; remove one")
         by_name[_stem(path)] = path
-    return [by_name.get(_stem(path)) for path in paths]
+    return [by_name.get(name) for name in names]
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.iterdir() if _suffix(path) and path.is_file() and path.name[0] != ".")
+    files = sorted(path for path in folder.iterdir() if path.name[0] != "." and _is_picture(path))
+    found = [path for path in files if _suffix(path) or is_dicom(path)]
     if not found:
         foreign = next((path for path in sorted(folder.iterdir()) if converter_for(path)), None)
         hint = f"; {foreign.name} is {converter_for(foreign)}" if foreign is not None else ""
         raise ValueError(f"The folder {folder} has no pictures ({', '.join(SUFFIXES)}){hint}")
     return found
+
+
+def _is_picture(path: Path) -> bool:
+    """Return whether a path is to be read as a picture, and not as a folder of pictures."""
+    return not path.is_dir() or format_of(path) is not None
 
 
 def _suffix(path: Path) -> str:
@@ -146,4 +175,6 @@ def _suffix(path: Path) -> str:
 
 
 def _stem(path: Path) -> str:
-    return path.name.removesuffix(_suffix(path)) if _suffix(path) else path.stem
+    if _suffix(path):
+        return path.name.removesuffix(_suffix(path))
+    return path.resolve().name if path.is_dir() else path.stem

@@ -29,6 +29,9 @@ Alpha = Annotated[
     bool | None,
     typer.Option("--alpha/--no-alpha", help="Whether the last channel is opacity; if not given, as the file says."),
 ]
+Level = Annotated[
+    int, typer.Option(min=0, metavar="NUMBER", help="Of OME-Zarr, the level of resolution to read; 0 is the finest.")
+]
 MaxGigabytes = Annotated[float, typer.Option(metavar="NUMBER", help="Refuse pictures that take more memory.")]
 BackgroundOption = Annotated[
     Background, typer.Option(metavar="255|0", help="Label of ignored pixels; with 0 classes are labeled from 1.")
@@ -36,7 +39,7 @@ BackgroundOption = Annotated[
 
 
 def read_options(
-    volume: bool, channels: bool, nodata: str | None, alpha: bool | None, max_gigabytes: float
+    volume: bool, channels: bool, nodata: str | None, alpha: bool | None, max_gigabytes: float, level: int = 0
 ) -> ReadOptions:
     """Return how files are read.
 
@@ -53,4 +56,5 @@ def read_options(
         nodata=None if nodata is None else parse_nodata(nodata),
         alpha="auto" if alpha is None else alpha,
         max_bytes=int(max_gigabytes * 1e9),
+        level=level,
     )

@@ -14,6 +14,7 @@ from gaussmix.cli.reading_options import (
     Background,
     BackgroundOption,
     Channels,
+    Level,
     MaxGigabytes,
     Nodata,
     Volume,
@@ -23,14 +24,19 @@ from gaussmix.cli.segment_files import Settings, segment_one, segment_several
 from gaussmix.cli.segment_options import (
     Connected,
     Contrast,
+    Files,
     Labels,
     Mask,
+    Model,
     Neighbors,
     PerClass,
     Position,
+    Tiles,
     photograph_parameters,
+    refuse_options_of_fits,
     seed_parameters,
 )
+from gaussmix.cli.segment_tiles import is_for_tiles, segment_tiles
 from gaussmix.cli.summary import print_apart
 from gaussmix.imaging.files.options import MAX_BYTES
 
@@ -45,13 +51,10 @@ class ColorSpace(StrEnum):
 
 @command
 def segment(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILES...", help="Pictures or volumes (PNG, JPEG, TIFF, NIfTI, .npy), or folders of them."
-        ),
-    ],
+    context: typer.Context,
+    files: Files,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
+    model: Model = None,
     components: Annotated[
         str,
         typer.Option(
@@ -81,6 +84,7 @@ def segment(
     channels: Channels = False,
     nodata: Nodata = None,
     alpha: Alpha = None,
+    level: Level = 0,
     max_gigabytes: MaxGigabytes = MAX_BYTES / 1e9,
     background: BackgroundOption = Background.LAST,
     maps: Annotated[
@@ -89,15 +93,19 @@ def segment(
             "--maps/--no-maps", help="Write probabilities, uncertainty and cut-outs; by default for a single file only."
         ),
     ] = None,
+    tiles: Tiles = None,
     covariance_type: CovarianceTypeOption = CovarianceType.FULL,
     seed: SeedOption = 0,
 ) -> None:
     """Segment pictures and volumes by color, and write labels, segments, probability maps, a figure and the model.
 
     Segments are numbered from 0 by brightness, dark to bright. Transparent, NaN and masked pixels are ignored.
-    Results have the size and the format of the picture: NIfTI for NIfTI, TIFF for TIFF, PNG for all others.
+    Results have the size of the picture and its geometry: the format is that of the picture, NIfTI for DICOM, or PNG.
+    Of a picture that is segmented tile by tile, the labels, a figure and the model are written.
     """
-    reading = read_options(volume, channels, nodata, alpha, max_gigabytes)
+    if model is not None:
+        refuse_options_of_fits(context)
+    reading = read_options(volume, channels, nodata, alpha, max_gigabytes, level)
     given = find_pictures(files, mask, labels, reading)
     settings = Settings(
         output,
@@ -115,9 +123,11 @@ def segment(
         len(given) == 1 if maps is None else maps,
         fractions,
         background.value,
+        model,
     )
+    in_tiles = is_for_tiles(context, given, tiles)
     if len(given) == 1:
-        print_apart(*segment_one(given[0], settings))
+        print_apart(*(segment_tiles if in_tiles else segment_one)(given[0], settings))
         return
     parts, wrong = segment_several(given, settings)
     print_apart(*parts)

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +41,13 @@ if TYPE_CHECKING:
 UNREADABLE = (ValueError, OSError, MemoryError, FloatingPointError, MissingDependencyError)
 """Errors of a file for which it is left out; the other files are segmented."""
 
-_MODEL, _FIGURE, _SHEET = "model.json", "figure.png", "contact-sheet.png"
+MODEL, FIGURE = "model.json", "figure.png"
+"""Names of output files."""
+
+_SHEET = "contact-sheet.png"
 _MOST_FITTED = 1 << 30  # greatest size in bytes of the pictures that one model is fitted to
 _PER_CLASS = 5  # components of a class of colors with seeds, as in GrabCut (Rother, Kolmogorov, Blake 2004)
+_MOST = 0.5  # share of the pixels that must be like some class of a kept model
 _FEW = 8  # files up to which the contact sheet shows several pages or slices of each
 _STEPS = 3  # of the work on a file: fitting, labeling, writing
 _SHOWN_PIXELS = 900  # along the longer side of a picture on a contact sheet
@@ -64,6 +69,8 @@ class Settings:
         Which optional files to write.
     background : int
         Label of ignored pixels, 255 or 0.
+    model : Path or None
+        Model file of the segmenter to use instead of fitting one.
     """
 
     output: Path
@@ -72,6 +79,14 @@ class Settings:
     maps: bool
     fractions: bool
     background: int
+    model: Path | None = None
+
+    @cached_property
+    def kept(self) -> "GaussianMixtureSegmenter | None":
+        """Segmenter of the model file; None if one is to be fitted."""
+        from gaussmix.imaging import GaussianMixtureSegmenter
+
+        return None if self.model is None else GaussianMixtureSegmenter.load(self.model)
 
     def new_segmenter(self, picture: Picture, labeled: bool) -> "GaussianMixtureSegmenter":
         """Return a segmenter for pictures of one kind, with or without seeds."""
@@ -100,10 +115,11 @@ class _Done:
 
 def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]:
     """Segment a file, write the results, and return the parts of the text to print."""
-    picture = given.read()
+    kept, picture = settings.kept, given.read()
     names = segmentation_files(picture, MAX_CLASSES, maps=settings.maps, fractions=settings.fractions)
-    check_output_folder(settings.output, [*names, _MODEL, _FIGURE, _SHEET], *_inputs(given))
-    with progress_bar("Fitting", _STEPS, console=notes()) as update:
+    models = [MODEL] if kept is None else []
+    check_output_folder(settings.output, [*names, *models, FIGURE, _SHEET], *_inputs(given))
+    with progress_bar("Fitting" if kept is None else "Reading", _STEPS, console=notes()) as update:
         segmentation = _fitted(given, picture, settings)
         update("Labeling")
         painted = given.painted_colors(picture, segmentation.known)
@@ -114,27 +130,29 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
         try:
             with complete_folder(settings.output) as partial:
                 settings.write(partial, segmentation)
-                named_mixture(segmenter, picture).save(partial / _MODEL)
+                if kept is None:
+                    _save_model(partial / MODEL, segmenter, picture)
                 drawn = _draw(partial, given, segmentation, painted)
                 written = sorted(path.name for path in partial.iterdir())
         except OSError:  # the fit is done: it is shown even if it cannot be written
             print_apart(summary, entry_grid(entries))
             raise
     _warn_of_older(settings.output, written)
-    entries.append(Entry("written", f"{settings.output}: {drawn}, {_MODEL}, {_shortened(written, drawn)}"))
+    entries.append(Entry("written", f"{settings.output}: {', '.join([drawn, *models])}, {_shortened(written, drawn)}"))
     return [summary, entry_grid(entries)]
 
 
 def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[list[RenderableType], list[str]]:
     """Segment files one by one; return the parts of the text to print, and the errors of files that failed."""
-    check_output_folder(settings.output, [_MODEL, _SHEET])
+    shared = settings.kept
+    check_output_folder(settings.output, [MODEL, _SHEET] if shared is None else [_SHEET])
     for item in given:
         check_output_folder(settings.output, [item.name], *_inputs(item))
     wrong: dict[str, str] = {}
     done: list[_Done] = []
-    shared: GaussianMixtureSegmenter | None = None
-    with progress_bar("Fitting", len(given), console=notes()) as update:
-        if not settings.each:
+    fits_one = shared is None and not settings.each
+    with progress_bar("Fitting" if shared is None else "Labeling", len(given), console=notes()) as update:
+        if fits_one:
             shared, fitted = _fit_shared(given, settings, wrong)
         settings.output.mkdir(exist_ok=True)
         for item in given:
@@ -150,20 +168,22 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
     table = files_summary([item.name for item in done], [item.shares for item in done], [item.colors for item in done])
     try:
         with complete_folder(settings.output) as partial:
-            if shared is not None:
-                done[0].model.save(partial / _MODEL)
+            if fits_one and shared is not None:
+                shared.save(partial / MODEL, feature_names=done[0].model.feature_names)
             subtitle = f"{len(done)} files, {'one model for each' if settings.each else 'one model'}"
             write_figure(partial / _SHEET, _sheet(done, "Segments in their mean colors", subtitle))
     except OSError:
         print_apart(table)
         raise
     entries = [Entry("files", f"{len(done):,}")]
+    if fits_one:
+        entries.append(Entry("fitted to", fitted))
     if shared is not None:
-        entries += [Entry("fitted to", fitted), _smoothing(shared)]
+        entries.append(_smoothing(shared))
     entries += _painted(done)
     what = [*(["a model"] if settings.each else []), "labels", *(["maps"] if settings.maps else [])]
     what += ["fractions"] if settings.fractions else []
-    common = f"{_SHEET}, {_MODEL}" if shared is not None else _SHEET
+    common = f"{_SHEET}, {MODEL}" if fits_one else _SHEET
     entries.append(Entry("written", f"{settings.output}: {common}; for each file a folder with {', '.join(what)}"))
     return [table, entry_grid(entries)], list(wrong.values())
 
@@ -209,10 +229,9 @@ def _segment_into(
     folder: Path, given: PictureInput, settings: Settings, shared: "GaussianMixtureSegmenter | None", n_files: int
 ) -> _Done:
     picture = given.read()
-    if shared is None:
-        segmentation = _fitted(given, picture, settings)
-    else:
-        segmentation = Segmentation.of(picture, shared, given.read_seeds(picture))
+    segmentation = _fitted(given, picture, settings) if shared is None else _labeled(given, picture, shared)
+    if settings.kept is not None:
+        _warn_of_unlike(given, segmentation)
     model = named_mixture(segmentation.segmenter, picture)
     with complete_folder(folder) as partial:
         try:
@@ -220,14 +239,18 @@ def _segment_into(
         except ValueError as error:
             raise ValueError(f"{given.path}: {error}") from None
         if shared is None:
-            model.save(partial / _MODEL)
+            _save_model(partial / MODEL, segmentation.segmenter, picture)
     painted = given.painted_colors(picture, segmentation.known)
     views = [_small(view) for view in _views(segmentation, painted, 3 if n_files <= _FEW else 1)]
     return _Done(given.name, model, segmentation.shares, segmentation.colors, views, painted)
 
 
 def _fitted(given: PictureInput, picture: Picture, settings: Settings) -> Segmentation:
-    """Segment a picture with its own model; errors and warnings name the file."""
+    """Segment a picture with its own model, or with the kept one; errors and warnings name the file."""
+    if settings.kept is not None:
+        segmentation = _labeled(given, picture, settings.kept)
+        _warn_of_unlike(given, segmentation)
+        return segmentation
     known = given.read_seeds(picture)
     with collected_warnings() as caught:
         try:
@@ -237,6 +260,31 @@ def _fitted(given: PictureInput, picture: Picture, settings: Settings) -> Segmen
     for warning in caught:
         warnings.warn(f"{given.path.name}: {warning}", stacklevel=2)
     return segmentation
+
+
+def _labeled(given: PictureInput, picture: Picture, segmenter: "GaussianMixtureSegmenter") -> Segmentation:
+    """Segment a picture with a fitted segmenter; errors name the file."""
+    segmentation = Segmentation.of(picture, segmenter, given.read_seeds(picture))
+    try:
+        _ = segmentation.labels  # computed here, where an error can name the file
+    except ValueError as error:
+        raise ValueError(f"{given.path}: {error}") from None
+    return segmentation
+
+
+def _warn_of_unlike(given: PictureInput, segmentation: Segmentation) -> None:
+    """Warn if most pixels are far from all classes of a kept model."""
+    share = segmentation.far_share
+    if share > _MOST:
+        warnings.warn(
+            f"{given.path.name}: {100 * share:.0f} % of the pixels are far from every class of the model: are the "
+            "values in the unit of the pictures that it was fitted to?",
+            stacklevel=2,
+        )
+
+
+def _save_model(path: Path, segmenter: "GaussianMixtureSegmenter", picture: Picture) -> None:
+    segmenter.save(path, feature_names=named_mixture(segmenter, picture).feature_names)
 
 
 def _inputs(given: PictureInput) -> list[Path]:
@@ -264,8 +312,8 @@ def _draw(folder: Path, given: PictureInput, segmentation: Segmentation, painted
     title = f"{printable(given.path.name)}: {segmentation.n_classes} segments"
     flat = picture.n_axes == 2 and not picture.stacked
     if flat and segmentation.known is not None:
-        write_figure(folder / _FIGURE, _seeded_figure(segmentation, painted, title))
-        return _FIGURE
+        write_figure(folder / FIGURE, _seeded_figure(segmentation, painted, title))
+        return FIGURE
     if flat and mixture.n_features <= 3 and mixture.n_components == segmentation.n_classes:
         figure = segmentation_figure(
             picture.shown(),
@@ -276,8 +324,8 @@ def _draw(folder: Path, given: PictureInput, segmentation: Segmentation, painted
             segmentation.colors,
             title=title,
         )
-        write_figure(folder / _FIGURE, figure)
-        return _FIGURE
+        write_figure(folder / FIGURE, figure)
+        return FIGURE
     views = _views(segmentation, painted, 1 if flat else 6)
     done = _Done(given.name, mixture, segmentation.shares, segmentation.colors, views)
     subtitle = "Segments in their mean colors" if segmentation.known is None else "Known pixels, and the classes"
@@ -332,7 +380,7 @@ def _describe(picture: Picture) -> str:
 
 def _shortened(names: Sequence[str], drawn: str) -> str:
     """Return the names of files on one line, with numbered files as one."""
-    kinds = dict.fromkeys(_unnumbered(name) for name in names if name not in (drawn, _MODEL))
+    kinds = dict.fromkeys(_unnumbered(name) for name in names if name not in (drawn, MODEL))
     return ", ".join(kinds)
 
 

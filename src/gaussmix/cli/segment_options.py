@@ -7,6 +7,21 @@ import typer
 
 from gaussmix.cli.options import flag, options_given
 
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILES...",
+        help="Pictures or volumes (PNG, JPEG, TIFF, OME-Zarr, NIfTI, NRRD, MetaImage, DICOM, .npy), or folders.",
+    ),
+]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        "--with",
+        metavar="MODEL",
+        help="Segment with this model (`model.json` of another run) instead of fitting one.",
+    ),
+]
 Mask = Annotated[
     Path | None,
     typer.Option(
@@ -56,6 +71,37 @@ PerClass = Annotated[
         help="Components of each class; requires --labels, with which it is 5 for colors and 1 for others.",
     ),
 ]
+
+Tiles = Annotated[
+    bool | None,
+    typer.Option(
+        "--tiles/--no-tiles",
+        help="Fit to a sample and label tile by tile, in little memory; by default for a TIFF or OME-Zarr above 1 GB.",
+    ),
+]
+
+_OF_WHOLES = ("position", "mask", "labels", "components_per_class", "connected", "fractions", "bias_field", "maps")
+_OF_FITS = (
+    *("components", "color", "smoothing", "position", "neighbors", "contrast", "components_per_class", "connected"),
+    *("bias_field", "each", "covariance_type", "seed"),
+)
+
+
+def refuse_options_of_fits(context: typer.Context) -> None:
+    """Raise a ValueError if an option of a fit was given; a model has its own."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name) if option.name in _OF_FITS else None
+        if source is not None and source.name != "DEFAULT":
+            raise ValueError(f"{option.opts[0]} is fixed by the model of --with; omit one of the two")
+
+
+def options_of_wholes(context: typer.Context) -> list[str]:
+    """Return the options that were given and need the whole picture in memory."""
+    return [
+        option.opts[0]
+        for option in context.command.params
+        if option.name in _OF_WHOLES and context.params[option.name] not in (None, False)
+    ]
 
 
 def photograph_parameters(position: float | None, neighbors: int | None, contrast: bool | None) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Summaries of mixtures and segmentations as tables."""
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -82,7 +82,7 @@ def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]
 def segments_summary(
     segmentation: Segmentation, *, fractions: bool = False, painted: Rows | None = None
 ) -> RenderableType:
-    """Return the pixel share and mean color of each class, and its volume for NIfTI files.
+    """Return the pixel share and mean color of each class, and its volume for volumes in space.
 
     With fractions, shares and volumes are also computed from the sums of the fractions. ``painted`` has the colors in
     which known pixels of the first classes were painted.
@@ -95,8 +95,8 @@ def segments_summary(
     columns = {
         f"share of pixels{by}": [f"{100 * share:.1f} %" for share in sizes / sizes.sum()] for by, sizes in counts
     }
-    if picture.suffix.startswith(".nii") and picture.spacing is not None:
-        voxel = math.prod(picture.spacing) / 1000
+    if picture.affine is not None:
+        voxel = abs(float(np.linalg.det(picture.affine[:3, :3]))) / 1000
         columns |= {f"volume{by}": [f"{voxel * size:,.1f} ml" for size in sizes] for by, sizes in counts}
     table = new_table("segment", *([] if painted is None else [_PAINTED]), *columns, _COLOR)
     for segment, color in enumerate(segmentation.colors):

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from gaussmix.cli.tables import column_names, import_pandas, read_table
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import counted
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.rows import row_warnings
+from gaussmix.tables import column_names, import_pandas, read_table
 
 ColumnsOption = Annotated[str | None, typer.Option(metavar="A,B,C", help="Columns to use; all if not given.")]
 WeightsOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the weights of the rows.")]

@@ -11,6 +11,7 @@ from pathlib import Path
 from shutil import copyfileobj, rmtree
 
 _PREFIX = ".gaussmix-"
+_STORE = ".zarr"  # suffix of folders that are one output
 _STREAMS = ("/dev/", "/proc/")  # links there may lead to a pipe, or to a file that is open
 
 
@@ -44,10 +45,15 @@ def complete_file(path: str | PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def complete_folder(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder to write to; its files are moved to the given folder unless the body fails."""
+    """Yield a temporary folder to write to; its files are moved to the given folder unless the body fails.
+
+    A folder whose name ends with ".zarr" replaces an older one as a whole.
+    """
     with _naming(folder, within=True), _scratch(folder if folder.is_dir() else folder.parent) as scratch:
         yield scratch
         folder.mkdir(exist_ok=True)
+        for store in sorted(scratch.glob(f"*{_STORE}")):
+            _replace_folder(store, folder / store.name)
         for source in sorted(scratch.rglob("*")):
             target = folder / source.relative_to(scratch)
             if source.is_dir():
@@ -57,6 +63,15 @@ def complete_folder(folder: Path) -> Iterator[Path]:
                     _copy(source, partial)
             else:
                 os.replace(source, target)
+
+
+@contextmanager
+def complete_store(folder: Path) -> Iterator[Path]:
+    """Yield the path of a folder to make; it replaces the given folder as a whole unless the body fails."""
+    with _naming(folder, within=True), _scratch(folder.parent) as scratch:
+        partial = scratch / folder.name
+        yield partial
+        _replace_folder(partial, folder)
 
 
 def is_stream(path: Path) -> bool:
@@ -83,6 +98,21 @@ def _mode_of(path: Path) -> int:
         return path.stat().st_mode
     except FileNotFoundError:
         return 0
+
+
+def _replace_folder(new: Path, target: Path) -> None:
+    """Move a folder to its place; what is there is removed, unless the move fails."""
+    if not target.exists():
+        os.replace(new, target)
+        return
+    with _scratch(target.parent) as scratch:
+        old = scratch / target.name
+        os.replace(target, old)
+        try:
+            os.replace(new, target)
+        except OSError:
+            os.replace(old, target)
+            raise
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -1,9 +1,10 @@
-"""A progress bar in a terminal or a notebook, and two lines elsewhere."""
+"""A progress bar in a terminal or a notebook, and two lines elsewhere; or a function that is told instead."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from gaussmix.core.notebook_progress import Update, notebook_bar
@@ -13,6 +14,27 @@ if TYPE_CHECKING:
 
 LONG = 20.0
 """Seconds after which a line is written where no bar can be shown."""
+
+Listener = Callable[[float | None, str], object]
+"""Function that is told the share of the work that is done, None if it is unknown, and a text."""
+
+_LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def progress_told(listener: Listener) -> Iterator[None]:
+    """Tell a function about the progress bars of the body instead of showing them.
+
+    Parameters
+    ----------
+    listener : callable
+        Called with the share that is done and a text, when a bar begins and after each step.
+    """
+    before = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(before)
 
 
 @contextmanager
@@ -52,6 +74,10 @@ def progress_bar(
     """
     if not shown:
         yield _ignore
+        return
+    listener = _LISTENER.get()
+    if listener is not None:
+        yield _telling(listener, description, total)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -111,6 +137,21 @@ def _lines(description: str, total: int | None, line_after: float, console: "Con
         if time.monotonic() - began >= line_after:
             timer.join()
             say(f"ended after {time.monotonic() - began:.0f} s")
+
+
+def _telling(listener: Listener, text: str, total: int | None) -> Update:
+    """Return a function that tells a listener about each step."""
+    done, lock = 0, threading.Lock()
+
+    def update(description: str | None = None, advance: int = 1) -> None:
+        nonlocal done, text
+        with lock:  # steps end in several threads
+            done += advance
+            text = description or text
+            listener(None if total is None else min(1.0, done / total), text.strip())
+
+    update(advance=0)
+    return update
 
 
 def _ignore(description: str | None = None, advance: int = 1) -> None:

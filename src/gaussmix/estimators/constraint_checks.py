@@ -166,3 +166,10 @@ def require_held_ratio(constraints: Constraints, start: Mixture) -> None:
             f"the fixed covariances have a variance ratio of {found:.6g}, above max_variance_ratio={most:g}: raise it "
             "or hold other covariances"
         )
+
+
+def refuse_constraints(estimator: Any, method: str) -> None:
+    """Raise a ValueError that names the first parameter about constraints that a method does not know."""
+    for name in ("trim", "max_variance_ratio", "equal_weights", "fixed", "prior"):
+        if getattr(estimator, name) not in (None, False):
+            raise ValueError(f"{method} is not defined with {name}: leave it out, or fit all rows at once")

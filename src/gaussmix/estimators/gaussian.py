@@ -25,6 +25,7 @@ from gaussmix.estimators.fit_warnings import (
     warn_of_unobserved,
 )
 from gaussmix.estimators.fitted_result import FittedResultMixin
+from gaussmix.estimators.online_fit import OnlineFitMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
     of_used,
@@ -47,6 +48,7 @@ from gaussmix.fitting.stopping import Stop
 
 
 class GaussianMixture(
+    OnlineFitMixin,
     FittedResultMixin,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
     DensityMixin,  # type: ignore[misc]
@@ -411,7 +413,7 @@ class GaussianMixture(
         starts: GivenStarts | None,
         previous: FitResult | None,
         watch: Callable[[Progress], None] | None,
-        constraints: Constraints,
+        constraints: Constraints | None = None,
     ) -> FitSettings:
         n_init = self.n_init if previous is None and self._is_drawn else 1
         search = search_settings(
@@ -426,7 +428,8 @@ class GaussianMixture(
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
         structure, trim = covariance_class(self.covariance_type), None if self.trim is None else float(self.trim)
         volume = None if self.noise is None else self.noise_volume
-        return FitSettings(structure, self.n_components, reg_covar, search, volume, None, constraints, self.prior, trim)
+        known = constraints or Constraints()
+        return FitSettings(structure, self.n_components, reg_covar, search, volume, None, known, self.prior, trim)
 
     def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)

@@ -13,6 +13,7 @@ from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
 from gaussmix.fitting.prior import WEAKEST, Prior
 from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.spread import Spread
 from gaussmix.fitting.starts import usual_starts
 from gaussmix.fitting.stopping import MeanChange, RemainingGain
 
@@ -138,7 +139,7 @@ def regularized_update(
     structure: type[AbstractCovariance],
     n_components: int,
     weight: float,
-    sample: Sample,
+    sample: Sample | Spread,
     root_within: FloatArray,
 ) -> MaximumLikelihood:
     """Return the M-step with the ridge or the prior of ``reg_covar``.
@@ -153,8 +154,8 @@ def regularized_update(
         Number of components.
     weight : float
         Total weight of the rows.
-    sample : Sample
-        All rows or some of them.
+    sample : Sample or Spread
+        All rows or some of them, or what is known of their center and covariance.
     root_within : (d, d) or (d,) array
         Lower root of the covariance within clusters, or its diagonal.
 

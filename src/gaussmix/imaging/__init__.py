@@ -19,22 +19,26 @@ from gaussmix.imaging.segmentation import Segmentation, View, named_mixture
 
 if TYPE_CHECKING:
     from gaussmix.imaging.comparison_result import Comparison
+    from gaussmix.imaging.file_segmentation import FileSegmentation, label_file, segment_file
     from gaussmix.imaging.method_comparison import compare
     from gaussmix.imaging.segmenter import GaussianMixtureSegmenter, segment_image
 
 __all__ = [
     "SUFFIXES",
     "Comparison",
+    "FileSegmentation",
     "GaussianMixtureSegmenter",
     "Picture",
     "Segmentation",
     "View",
     "compare",
     "fit_pictures",
+    "label_file",
     "named_mixture",
     "read_labels",
     "read_mask",
     "read_picture",
+    "segment_file",
     "segment_image",
     "segment_picture",
     "segmentation_files",
@@ -46,6 +50,9 @@ __all__ = [
 
 
 _LAZY = {
+    "FileSegmentation": "gaussmix.imaging.file_segmentation",
+    "label_file": "gaussmix.imaging.file_segmentation",
+    "segment_file": "gaussmix.imaging.file_segmentation",
     "Comparison": "gaussmix.imaging.comparison_result",
     "GaussianMixtureSegmenter": "gaussmix.imaging.segmenter",
     "compare": "gaussmix.imaging.method_comparison",

@@ -99,8 +99,8 @@ def seeded_views(segmentation: Segmentation, colors: Rows, most: int) -> list[Vi
     """
     assert segmentation.known is not None
     picture = segmentation.picture
-    known = replace(picture, pixels=segmentation.known[..., None].astype(np.int16), alpha=None)
-    labels = replace(picture, pixels=segmentation.labels[..., None], alpha=None)
+    known = replace(picture, pixels=segmentation.known[..., None].astype(np.int16), alpha=None, names=None)
+    labels = replace(picture, pixels=segmentation.labels[..., None], alpha=None, names=None)
     views = []
     for view, (page, share, _) in zip(segmentation.views(most), segmentation.places(most), strict=True):
         seeds, classes = (of.plane(page, share).pixels[..., 0] for of in (known, labels))

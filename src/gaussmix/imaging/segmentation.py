@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import entr
 
 from gaussmix.core.display import UNLABELED
+from gaussmix.core.engines import NativeEngine
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _N_LABELS = UNLABELED + 1
 _MAX_SAMPLED = 1 << 22  # pixels used to estimate mean colors
 _FEATURE_NAMES = {"gray": ("gray",), "lab": ("lightness", "green to red", "blue to yellow")}
+_MAX_COMPARED = 1 << 16  # pixels of which it is said how far they are
+_FAR = 10.0  # standard deviations
 _PIECE = 1 << 20  # pixels whose entropies are in memory at a time
 
 
@@ -198,6 +201,21 @@ class Segmentation:
         rows = self.picture.rows
         return to_color_space(rows[:: -(-len(rows) // most)], self.segmenter.color_space)
 
+    @property
+    @underflow_to_zero
+    def far_share(self) -> float:
+        """Share of the pixels farther than 10 standard deviations from every class, from 65,536 pixels at most.
+
+        It is large for pictures of another kind, or in another unit, than those that the segmenter was fitted to.
+        """
+        rows, mixture = self.features(_MAX_COMPARED), self.segmenter.mixture_
+        if mixture.n_features > rows.shape[1]:
+            mixture = mixture.marginal(range(rows.shape[1]))
+        mixture = mixture.take(np.flatnonzero(mixture.weights))
+        whitened = mixture.whitened()
+        squares = 2 * (whitened.offsets - NativeEngine(rows).score_rows(whitened, "scores"))
+        return float((squares.min(axis=1) > _FAR**2).mean())
+
     @underflow_to_zero
     def views(self, most: int = 3) -> list[View]:
         """Return planes for display: the picture, pages of a stack, or slices of a volume.
@@ -212,7 +230,7 @@ class Segmentation:
         list of View
             Planes in the order of the pages or slices.
         """
-        picture, labels = self.picture, replace(self.picture, pixels=self.labels[..., None], alpha=None)
+        picture, labels = self.picture, replace(self.picture, pixels=self.labels[..., None], alpha=None, names=None)
         views = []
         for page, share, caption in self.places(most):
             plane, plane_labels = picture.plane(page, share), labels.plane(page, share).pixels[..., 0]

@@ -25,10 +25,11 @@ from gaussmix.imaging.random_field.seeded_labeling import SeededLabeler
 from gaussmix.imaging.sampling import SampledImages
 from gaussmix.imaging.seeded import DEFAULT_SMOOTHING, fit_seeded
 from gaussmix.imaging.segmentation_fit import SegmentationFit
+from gaussmix.imaging.segmenter_file import SavingMixin
 from gaussmix.imaging.unsupervised import estimate_bias_field, estimate_bias_fields, fit_unsupervised
 
 
-class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
+class GaussianMixtureSegmenter(SavingMixin, BaseEstimator):  # type: ignore[misc]
     """Segmentation of images and volumes by a Gaussian mixture of colors and a Potts random field.
 
     An image is an array (height, width), (depth, height, width), or either with channels last; uint8, uint16 or any
@@ -195,9 +196,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self._n_axes, self._n_channels = len(images[0].shape) - self.stack, images[0].n_channels
         rng = check_random_state(self.random_state)
         fit = self._fit_seeded(sample, estimator, rng) if seeded else self._fit_unsupervised(sample, estimator, rng)
-        self._fit_result = fit
-        self.mixture_, self.n_components_ = fit.classes.mixture, fit.classes.n_classes
-        self.smoothing_, self.free_energies_ = fit.smoothing, fit.free_energies
+        self._set_fit(fit)
         fit.warn(stacklevel=3)
         return self
 
@@ -320,6 +319,11 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
             weight += len(rows)
         return total / weight
 
+    def _set_fit(self, fit: SegmentationFit) -> None:
+        self._fit_result = fit
+        self.mixture_, self.n_components_ = fit.classes.mixture, fit.classes.n_classes
+        self.smoothing_, self.free_energies_ = fit.smoothing, fit.free_energies
+
     @property
     def _features(self) -> Features:
         return Features(self.color_space, self.position)
@@ -338,9 +342,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self, sample: SampledImages, estimator: GaussianMixture, rng: np.random.RandomState
     ) -> SegmentationFit:
         neighborhood = Neighborhood.of(self._n_axes, self.n_neighbors, self.spacing)
-        contrast = None
-        if self.contrast is True:
-            contrast = sample.contrast_scale(self._neighborhood(seeded=False))
+        contrast = sample.contrast_scale(self._neighborhood(seeded=False)) if self.contrast is True else None
         fit = fit_unsupervised(
             sample, estimator, neighborhood, self.smoothing, seed=int(rng.randint(1 << 31)), contrast=contrast
         )
@@ -370,10 +372,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     def _labeler(self) -> Labeler | SeededLabeler:
         fit, features = self._fit_result, self._features
         if fit.seeded:
-            neighborhood = self._neighborhood(seeded=True)
-            return SeededLabeler(
-                features, fit.classes, neighborhood, fit.smoothing, bool(self.contrast), self.connected
-            )
+            near = self._neighborhood(seeded=True)
+            return SeededLabeler(features, fit.classes, near, fit.smoothing, bool(self.contrast), self.connected)
         neighbors = self._neighborhood(seeded=False) if fit.smoothing > 0 else None
         return Labeler(features, fit.classes, neighbors, fit.smoothing, fit.contrast)
 

@@ -5,9 +5,9 @@ from os import PathLike
 import numpy as np
 
 from gaussmix.core.typing import BoolArray, IntArray
-from gaussmix.imaging.files.nifti import have_same_positions
 from gaussmix.imaging.files.options import MAX_BYTES, ReadOptions
 from gaussmix.imaging.files.reading import read_for
+from gaussmix.imaging.files.space import turned_like
 from gaussmix.imaging.images.colors import LUMA
 from gaussmix.imaging.images.picture import Picture
 
@@ -38,7 +38,7 @@ def read_mask(path: str | PathLike[str], picture: Picture, *, max_bytes: int = M
     Raises
     ------
     ValueError
-        If the mask differs from the picture and its pages in shape, or in position in space (NIfTI), or is empty.
+        If the mask differs from the picture and its pages in shape, or in position in space, or is empty.
     """
     found = _read_beside(path, picture, ReadOptions(picture.n_axes == 3, purpose="mask", max_bytes=max_bytes))
     values = found.pixels.max(axis=-1)
@@ -146,10 +146,15 @@ def _colored(path: str | PathLike[str], found: Picture, picture: Picture) -> Int
 def _read_beside(path: str | PathLike[str], picture: Picture, options: ReadOptions) -> Picture:
     """Read a file of the same shape and position as a picture."""
     found = read_for(path, options)
+    have_positions = found.affine is not None and picture.affine is not None
+    if have_positions and sorted(found.shape) == sorted(picture.shape):
+        turned = turned_like(found, picture)
+        if turned is None:
+            raise ValueError(
+                f"{path} has another position in space than the picture (their affines differ); resample it"
+            )
+        return turned
     pages = picture.shape[1:] if picture.stacked else picture.shape
     if found.shape not in (picture.shape, pages):
         raise ValueError(f"{path} has the shape {found.shape}, the picture {picture.shape}; they must be equal")
-    are_volumes = found.suffix.startswith(".nii") and picture.suffix.startswith(".nii")
-    if are_volumes and picture.geometry is not None and not have_same_positions(picture, found):
-        raise ValueError(f"{path} has another position in space than the picture (their affines differ); resample it")
     return found

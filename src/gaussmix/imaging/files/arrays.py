@@ -33,6 +33,12 @@ def read_array(path: Path, options: ReadOptions) -> Picture:
         raise UnreadableError(f"{path}: {error}") from None
 
 
+def write_array(path: Path, picture: Picture, values: Rows, *, background: int | None = None) -> None:
+    """Write values of any axes; an array has no geometry and no place for the background of labels."""
+    with path.open("wb") as file:
+        np.save(file, values, allow_pickle=False)
+
+
 def _load(path: Path, max_bytes: int) -> Rows:
     """Read the array of a file, after a comparison of its header with the size of the file."""
     with path.open("rb") as file:

@@ -5,14 +5,13 @@ from pathlib import Path
 from gaussmix.imaging.files.damage import UnreadableError
 
 _SUFFIXES = {
-    (".dcm", ".dicom", ".ima"): "DICOM",
     (".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".dng", ".orf", ".raf", ".rw2", ".pef", ".srw", ".x3f",
      ".3fr", ".iiq"): "raw",
     (".heic", ".heif", ".hif"): "HEIC",
     (".czi", ".lif", ".lsm", ".nd2", ".oib", ".oif", ".vsi", ".ims", ".dv", ".mrxs", ".scn", ".ndpi", ".svs"): "slide",
     (".h5", ".hdf5", ".hdf", ".he5", ".nc", ".mat"): "HDF5",
     (".jp2", ".j2k", ".jpx", ".jpf", ".j2c"): "JPEG 2000",
-    (".nrrd", ".nhdr", ".mha", ".mhd", ".mnc", ".hdr", ".mif"): "medical",
+    (".mnc", ".hdr", ".mif"): "medical",
     (".mgz", ".mgh"): "FreeSurfer",
     (".fits", ".fit", ".fts"): "FITS",
     (".npz",): "npz",
@@ -29,7 +28,6 @@ _SUFFIXES = {
 }  # fmt: skip
 
 _ADVICE = {
-    "DICOM": "a DICOM file: convert the series to NIfTI with dcm2niix (-z y)",
     "raw": "a raw file of a camera: develop it to TIFF with darktable-cli, or in Python with rawpy",
     "HEIC": "a HEIC photograph: save it as PNG or JPEG, in Python with pillow-heif",
     "slide": "a microscope's own format: convert it to OME-TIFF with bioformats2raw and raw2ometiff",
@@ -59,8 +57,6 @@ _STARTS = {
     b"\x00\x00\x00\x0cjP  ": "JPEG 2000",
     b"\xff\x4f\xff\x51": "JPEG 2000",
     b"ZISRAWFILE": "slide",
-    b"NRRD000": "medical",
-    b"ObjectType": "medical",
     b"SIMPLE  =": "FITS",
     b"PK\x03\x04": "archive",
     b"\x1f\x8b": "archive",
@@ -76,6 +72,8 @@ _STARTS = {
     b"\xff\x0a": "JPEG XL",
 }
 
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
 _BRANDS = {b"hei": "HEIC", b"hev": "HEIC", b"mif": "HEIC", b"msf": "HEIC", b"avi": "AVIF", b"crx": "raw"}
 
 _SUFFIXES_OF = {kind: suffixes for suffixes, kind in _SUFFIXES.items()}
@@ -90,10 +88,16 @@ def refuse_raw(path: Path) -> None:
 
 def is_tiff(path: Path) -> bool:
     """Return whether a file has the content of a TIFF, whatever its suffix, and is no raw file of a camera."""
-    if path.name.lower().endswith(_SUFFIXES_OF["raw"]):
+    return not path.name.lower().endswith(_SUFFIXES_OF["raw"]) and begins_with(path, *_TIFF)
+
+
+def begins_with(path: Path, *starts: bytes, after: int = 0) -> bool:
+    """Return whether a path is a file with one of some beginnings, after a number of bytes."""
+    if not path.is_file():
         return False
     with path.open("rb") as file:
-        return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+        head = file.read(after + max(map(len, starts)))[after:]
+    return head.startswith(starts)
 
 
 def converter_for(path: Path) -> str | None:
@@ -115,9 +119,7 @@ def _kind_by_content(path: Path) -> str | None:
     if not path.is_file():
         return None
     with path.open("rb") as file:
-        head = file.read(132)
-    if head[128:] == b"DICM":
-        return "DICOM"
+        head = file.read(32)
     if head[4:8] == b"ftyp":
         brand = head[8:12]
         return _BRANDS.get(brand[:3], "film")

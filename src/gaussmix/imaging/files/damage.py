@@ -77,7 +77,7 @@ def check_header(
     if size > max_bytes:
         raise UnreadableError(
             f"{path} has {_product(shape)} pixels, {_bytes(size)} when decoded; the limit is {_bytes(max_bytes)}: "
-            "raise max_bytes (--max-gigabytes) to read it"
+            "raise max_bytes (gaussmix segment --max-gigabytes) to read it"
         )
 
 

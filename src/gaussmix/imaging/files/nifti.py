@@ -15,6 +15,7 @@ from gaussmix.imaging.images.nodata import lacks_data
 from gaussmix.imaging.images.picture import Picture, narrow
 
 _NO_CLASS = ": no class"
+_SHEARED = 1e-4  # of the cosine between axes
 _DEFLATED = 1032  # times smaller than its content a gzip file is at most
 
 
@@ -76,7 +77,9 @@ def _as_picture(path: Path, image: Any, values: Rows, options: ReadOptions) -> P
     if nodata is not None:
         alpha = np.where(lacks_data(pixels, nodata), np.uint8(0), np.uint8(255) if alpha is None else alpha)
     suffix = ".nii" if path.name.lower().endswith(".nii") else ".nii.gz"
-    return Picture(pixels, alpha, spacing=spacing, suffix=suffix, geometry=image.header.copy(), nodata=nodata)
+    header = image.header.copy()
+    affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+    return Picture(pixels, alpha, spacing=spacing, suffix=suffix, geometry=header, nodata=nodata, affine=affine)
 
 
 def _background_of(header: Any) -> int | None:
@@ -92,7 +95,8 @@ def write_nifti(path: Path, picture: Picture, values: Rows, *, background: int |
     Labels have a background, the number of voxels without a class, which the name of the intent states.
     """
     nibabel = _import_nibabel()
-    header = _plain_header(nibabel, picture) if picture.geometry is None else picture.geometry.copy()
+    is_kept = isinstance(picture.geometry, nibabel.Nifti1Header)
+    header = picture.geometry.copy() if is_kept else _plain_header(nibabel, picture)
     header.set_data_dtype(values.dtype)
     header.set_slope_inter(1, 0)
     header["cal_min"] = header["cal_max"] = 0  # display range of the old values
@@ -106,17 +110,20 @@ def write_nifti(path: Path, picture: Picture, values: Rows, *, background: int |
 
 
 def _plain_header(nibabel: Any, picture: Picture) -> Any:
+    """Return the header of a picture that was not read from NIfTI."""
     header = nibabel.Nifti1Header()
-    header.set_qform(np.diag([*(picture.spacing or (1.0, 1.0, 1.0)), 1.0]), code="scanner")
+    if picture.affine is None:
+        header.set_qform(np.diag([*(picture.spacing or (1.0, 1.0, 1.0)), 1.0]), code="scanner")
+        return header
+    lengths = np.linalg.norm(picture.affine[:3, :3], axis=0)
+    cosines = picture.affine[:3, :3] / lengths
+    header.set_data_shape(picture.shape)
+    header.set_zooms(lengths)
+    header.set_xyzt_units("mm")
+    header.set_sform(picture.affine, code="scanner")
+    if np.abs(cosines.T @ cosines - np.eye(3)).max() <= _SHEARED:  # a quaternion has no shear
+        header.set_qform(picture.affine, code="scanner")
     return header
-
-
-def have_same_positions(first: Picture, second: Picture) -> bool:
-    """Return whether the voxels of two volumes have the same positions, to a hundredth of a voxel."""
-    here, there = first.geometry.get_best_affine(), second.geometry.get_best_affine()
-    corners = np.array(np.meshgrid(*([0, n] for n in first.shape), indexing="ij")).reshape(3, -1)
-    offsets = (here - there) @ np.vstack([corners, np.ones(8)])
-    return bool(np.abs(offsets).max() <= 0.01 * np.linalg.norm(here[:3, :3], axis=0).min())
 
 
 def _import_nibabel() -> Any:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.typing import Rows
@@ -14,6 +13,7 @@ from gaussmix.imaging.files.damage import UnreadableError, check_header, named_d
 from gaussmix.imaging.files.opacity import split_opacity
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.files.orientation import ORIENTATION, UPRIGHT, upright
+from gaussmix.imaging.images.class_colors import class_colors
 from gaussmix.imaging.images.picture import Picture, narrow
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -44,11 +44,14 @@ def write_raster(path: Path, pixels: Rows) -> None:
     _import_pillow().Image.fromarray(pixels).save(path)
 
 
-def write_indexed(path: Path, numbers: Rows, colors: npt.NDArray[np.uint8], transparent: int) -> None:
-    """Write bytes (height, width) with a color (256, 3) for each number, one of which is shown as transparent."""
-    image = _import_pillow().Image.fromarray(numbers)
-    image.putpalette(colors.tobytes())
-    image.save(path, transparency=transparent)
+def write_png(path: Path, picture: Picture, values: Rows, *, background: int | None = None) -> None:
+    """Write values (height, width); labels of one byte have a color each, and their background is transparent."""
+    if background is None or values.dtype != np.uint8:
+        write_raster(path, values)
+        return
+    image = _import_pillow().Image.fromarray(values)
+    image.putpalette(class_colors().tobytes())
+    image.save(path, transparency=background)
 
 
 def _open(pillow: Any, file: IO[bytes], path: Path) -> Any:

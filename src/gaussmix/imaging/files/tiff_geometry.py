@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from gaussmix.imaging.files.orientation import ORIENTATION, UPRIGHT, swaps_axes
+from gaussmix.imaging.files.units import in_one_unit
 from gaussmix.imaging.images.picture import Picture
 
-_GEOGRAPHIC = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF: scale, tie points, transformation, keys
-_METERS = {
-    "pm": 1e-12, "Å": 1e-10, "angstrom": 1e-10, "nm": 1e-9, "nanometer": 1e-9, "µm": 1e-6, "um": 1e-6, "micron": 1e-6,
-    "microns": 1e-6, "micrometer": 1e-6, "mm": 1e-3, "millimeter": 1e-3, "cm": 1e-2, "centimeter": 1e-2, "dm": 1e-1,
-    "m": 1.0, "meter": 1.0, "km": 1e3, "in": 0.0254, "inch": 0.0254, "inches": 0.0254, "thou": 2.54e-5,
-    "li": 2.54e-3 / 12, "ft": 0.3048, "pt": 0.0254 / 72,
-}  # fmt: skip
+_GEOGRAPHIC = (33550, 33922, 34264, 34735, 34736, 34737, 50844)  # scale, tie points, transformation, keys, RPC
+_SCALE, _TRANSFORMATION = 33550, 34264
+_SIZES = tuple(f"PhysicalSize{axis}" for axis in "XYZ")
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,8 @@ class TiffGeometry:
         Distance between the slices of a volume.
     tags : tuple
         Tags of GeoTIFF: code, type, count, value.
+    sizes : dict or None
+        Sizes of a pixel in an OME file with their units, as attributes of OME-XML; None: no OME file.
     """
 
     resolution: tuple[float, float]
@@ -41,6 +40,7 @@ class TiffGeometry:
     unit: str | None = None
     spacing_of_slices: float | None = None
     tags: tuple[tuple[int, int, int, Any], ...] = ()
+    sizes: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, picture: Picture) -> Self:
@@ -61,11 +61,15 @@ def read_geometry(file: Any, page: Any) -> tuple[TiffGeometry, dict[str, float]]
     across, down = (float(number) for number in page.resolution)
     unit, described = None, "XResolution" in page.tags and across > 0 and down > 0
     spacing = {"X": 1 / across, "Y": 1 / down} if described else {}
+    sizes = None
     if file.is_ome:
-        spacing, unit = _ome_spacing(file.ome_metadata)
+        sizes = _ome_sizes(file.ome_metadata)
+        spacing, unit = _ome_spacing(sizes)
         across, down = (1 / spacing.get(axis, 1.0) for axis in "XY")
     elif file.is_imagej:
         spacing, unit = _imagej_spacing(file.imagej_metadata or {}, spacing)
+    else:
+        spacing |= _map_spacing(page)
     if swaps_axes(orientation_of(page)):
         across, down = down, across
         spacing |= {there: spacing[here] for here, there in ("XY", "YX") if here in spacing}
@@ -75,17 +79,45 @@ def read_geometry(file: Any, page: Any) -> tuple[TiffGeometry, dict[str, float]]
         if tag is not None
     )
     resolution_unit = 1 if file.is_ome else int(page.resolutionunit)
-    return TiffGeometry((across, down), resolution_unit, unit, spacing.get("Z"), tags), spacing
+    return TiffGeometry((across, down), resolution_unit, unit, spacing.get("Z"), tags, sizes), spacing
 
 
-def _ome_spacing(text: str) -> tuple[dict[str, float], str]:
-    """Return the physical size of a pixel along each axis of the first image, and the unit of X."""
-    pixels = next((element for element in ElementTree.fromstring(text).iter() if element.tag.endswith("}Pixels")), None)
+def channel_names(file: Any) -> tuple[str, ...]:
+    """Return the names of the channels of an OME file, empty where there is none."""
+    pixels = _first_pixels(file.ome_metadata) if file.is_ome else None
+    found = [] if pixels is None else [element for element in pixels if element.tag.endswith("}Channel")]
+    return tuple(element.attrib.get("Name", "") for element in found)
+
+
+def _first_pixels(text: str) -> Any:
+    """Return the element of OME-XML that describes the pixels of the first image, or None."""
+    return next((element for element in ElementTree.fromstring(text).iter() if element.tag.endswith("}Pixels")), None)
+
+
+def _ome_sizes(text: str) -> dict[str, Any]:
+    """Return the physical sizes of a pixel of the first image, with their units."""
+    pixels = _first_pixels(text)
     found = {} if pixels is None else pixels.attrib
-    sizes = {axis: float(found[f"PhysicalSize{axis}"]) for axis in "XYZ" if f"PhysicalSize{axis}" in found}
-    units = {axis: found.get(f"PhysicalSize{axis}Unit", "µm") for axis in sizes}
+    sizes: dict[str, Any] = {name: float(found[name]) for name in _SIZES if name in found}
+    return sizes | {f"{name}Unit": found.get(f"{name}Unit", "µm") for name in sizes}
+
+
+def _ome_spacing(sizes: Mapping[str, Any]) -> tuple[dict[str, float], str]:
+    """Return the size of a pixel along each axis, and the unit of the first."""
+    lengths = {name[-1]: sizes[name] for name in _SIZES if name in sizes}
+    units = {axis: sizes[f"PhysicalSize{axis}Unit"] for axis in lengths}
     unit = next(iter(units.values()), "µm")
-    return _in_one_unit(sizes, units, unit), unit
+    return in_one_unit(lengths, units, unit), unit
+
+
+def _map_spacing(page: Any) -> dict[str, float]:
+    """Return the size of a pixel of a GeoTIFF in the units of its coordinate system."""
+    scale, matrix = page.tags.valueof(_SCALE), page.tags.valueof(_TRANSFORMATION)
+    if matrix is not None and len(matrix) == 16:
+        lengths = math.hypot(matrix[0], matrix[4]), math.hypot(matrix[1], matrix[5])
+    else:
+        lengths = (0.0, 0.0) if scale is None else (float(scale[0]), float(scale[1]))
+    return {axis: length for axis, length in zip("XY", lengths, strict=True) if 0 < length < math.inf}
 
 
 def _imagej_spacing(notes: Mapping[str, Any], spacing: dict[str, float]) -> tuple[dict[str, float], str | None]:
@@ -95,18 +127,4 @@ def _imagej_spacing(notes: Mapping[str, Any], spacing: dict[str, float]) -> tupl
     if notes.get("spacing"):
         sizes["Z"] = abs(float(notes["spacing"]))
     units = {axis: str(notes.get(f"{axis.lower()}unit", unit)) for axis in sizes}
-    return _in_one_unit(sizes, units, str(unit)), unit
-
-
-def _in_one_unit(sizes: Mapping[str, float], units: Mapping[str, str], unit: str) -> dict[str, float]:
-    """Return the sizes in one unit; those that are not positive, or in units of no known ratio, are left out."""
-    ratios = {axis: _ratio(units[axis], unit) for axis in sizes}
-    return {axis: size * ratios[axis] for axis, size in sizes.items() if 0 < size * ratios[axis] < math.inf}
-
-
-def _ratio(unit: str, other: str) -> float:
-    """Return a unit divided by another; NaN if that is not known."""
-    names = [name.strip().replace("\\u00B5", "µ").replace("μ", "µ") for name in (unit, other)]
-    if names[0] == names[1]:
-        return 1.0
-    return _METERS.get(names[0], math.nan) / _METERS.get(names[1], math.nan)
+    return in_one_unit(sizes, units, str(unit)), unit

@@ -1,17 +1,19 @@
 """Writing of pictures, and of labels and maps that keep the geometry of a picture."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
 from gaussmix.core.display import UNLABELED
-from gaussmix.core.output_files import complete_file
+from gaussmix.core.output_files import complete_file, complete_store
 from gaussmix.core.typing import Rows
-from gaussmix.imaging.files.nifti import write_nifti
-from gaussmix.imaging.files.raster import write_indexed, write_raster
-from gaussmix.imaging.files.tiff import write_tiff
-from gaussmix.imaging.images.class_colors import class_colors
+from gaussmix.imaging.files.formats import writer_for
+from gaussmix.imaging.files.ome_zarr import SUFFIX as OME_ZARR
+from gaussmix.imaging.files.ome_zarr import is_zarr, list_among_labels, make_labels_group
+from gaussmix.imaging.files.raster import write_raster
 from gaussmix.imaging.images.picture import Picture
 
 
@@ -55,7 +57,8 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows, *, b
     """Write labels with the geometry of a picture.
 
     Bytes in PNG and TIFF have a color for each number, for programs that show them; the numbers are kept. The number of
-    pixels without a class is transparent in PNG, and in TIFF is GDAL's number for "no data".
+    pixels without a class is transparent in PNG, and in TIFF is GDAL's number for "no data". OME-Zarr has a color for
+    each class, and as many levels as the picture; labels written to ``IMAGE/labels/NAME`` are listed in the image.
 
     Parameters
     ----------
@@ -79,15 +82,8 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows, *, b
         raise ValueError(f"labels has the shape {labels.shape}; the picture has {picture.shape}")
     if not 0 <= background <= np.iinfo(labels.dtype).max:
         raise ValueError(f"background must be a number of {labels.dtype}; got {background}")
-    with complete_file(path) as partial:
-        if picture.suffix.startswith(".nii"):
-            write_nifti(partial, picture, labels, background=background)
-        elif picture.suffix == ".tif":
-            write_tiff(partial, picture, labels, background=background)
-        elif picture.suffix == ".png" and labels.dtype == np.uint8:
-            write_indexed(partial, labels, class_colors(), background)
-        else:
-            _write_maps(partial, picture, labels)
+    with complete_result(path, picture) as partial:
+        writer_for(picture)(partial, picture, labels, background=background)
 
 
 def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> None:
@@ -109,17 +105,34 @@ def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> Non
     """
     if picture.shape not in (values.shape, values.shape[:-1]):
         raise ValueError(f"values has the shape {values.shape}; the picture has {picture.shape}")
-    with complete_file(path) as partial:
-        _write_maps(partial, picture, values)
+    with complete_result(path, picture) as partial:
+        writer_for(picture)(partial, picture, values)
 
 
-def _write_maps(target: Path, picture: Picture, values: Rows) -> None:
-    if picture.suffix.startswith(".nii"):
-        write_nifti(target, picture, values)
-    elif picture.suffix == ".tif":
-        write_tiff(target, picture, values)
-    elif picture.suffix == ".npy":
-        with target.open("wb") as file:
-            np.save(file, values, allow_pickle=False)
-    else:
-        write_raster(target, values)
+@contextmanager
+def complete_result(path: str | PathLike[str], picture: Picture) -> Iterator[Path]:
+    """Yield a temporary path, whose content becomes the given file or, of OME-Zarr, the given folder.
+
+    Parameters
+    ----------
+    path : str or path
+        The result.
+    picture : Picture
+        The picture, whose format the result has.
+
+    Raises
+    ------
+    ValueError
+        If a folder would be replaced that is no OME-Zarr image.
+    """
+    if picture.suffix != OME_ZARR:
+        with complete_file(path) as partial:
+            yield partial
+        return
+    target = Path(path)
+    if target.exists() and not is_zarr(target):
+        raise ValueError(f"{target} is not an OME-Zarr image, which would be replaced; give another name")
+    make_labels_group(target)
+    with complete_store(target) as partial:
+        yield partial
+    list_among_labels(target)

@@ -9,10 +9,11 @@ import numpy as np
 
 from gaussmix.core.display import display_range, to_bytes
 from gaussmix.core.floating_point import underflow_to_zero
-from gaussmix.core.typing import BoolArray, Rows
+from gaussmix.core.typing import BoolArray, FloatArray, Rows
 from gaussmix.imaging.images.masks import as_mask, hidden_entries
 from gaussmix.imaging.images.pixels import LARGEST_INTEGER, Pixels, both_visible, finite_pixels
 
+_XYZ = (".nii", ".nii.gz", ".nrrd", ".mha")  # formats with the axes x, y, z
 _MAX_SAMPLED = 1 << 20  # values from which the display range is estimated
 _TYPES = tuple(np.dtype(name) for name in ("uint8", "uint16", "int16", "float32", "float64"))
 
@@ -34,12 +35,17 @@ class Picture:
     spacing : tuple of float, or None
         Distance between neighbors along each spatial axis, all in the same unit. None: unknown.
     suffix : str
-        Suffix of result files, whose format keeps the geometry: ".png", ".tif", ".nii", ".nii.gz" or ".npy". By default
-        ".png" for a flat picture and ".npy" for stacks and volumes.
+        Suffix of result files, whose format keeps the geometry: ".png", ".tif", ".nii", ".nii.gz", ".nrrd",
+        ".mha" or ".npy". By default ".png" for a flat picture and ".npy" for stacks and volumes.
     geometry : object
         Geometry of the file, in the form of the module that reads and writes its format.
     nodata : int, float or None
         Number that stands for "no data" in the file. Pixels that had it are transparent.
+    affine : (4, 4) array or None
+        Of a volume with the axes x, y, z: transformation from the numbers of a voxel to its position in millimeters, to
+        the right, the front and the top of the patient. None: unknown.
+    names : tuple of str, or None
+        Different names of the channels, if the file has them.
     """
 
     pixels: Rows
@@ -49,6 +55,8 @@ class Picture:
     suffix: str = ""
     geometry: Any = None
     nodata: float | None = None
+    affine: FloatArray | None = None
+    names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("pixels", "alpha"):
@@ -77,6 +85,10 @@ class Picture:
             raise ValueError(f"spacing has {len(self.spacing)} numbers; the picture has {self.n_axes} spatial axes")
         if self.spacing is not None and not all(0 < length < math.inf for length in self.spacing):
             raise ValueError(f"spacing must be positive numbers; got {self.spacing}")
+        if self.affine is not None and not (self.affine.shape == (4, 4) and np.isfinite(self.affine).all()):
+            raise ValueError(f"affine must be a finite matrix of the shape (4, 4); got the shape {self.affine.shape}")
+        if self.names is not None and len(set(self.names)) != self.pixels.shape[-1]:
+            raise ValueError(f"names must be {self.pixels.shape[-1]} different names of channels; got {self.names}")
 
     def _unmask(self) -> None:
         """Make the pixels transparent that a masked array masks in any channel."""
@@ -105,7 +117,9 @@ class Picture:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of the channels."""
+        """Names of the channels: those of the file, or gray, red, green, blue, channel 0 and so on."""
+        if self.names is not None:
+            return self.names
         match self.pixels.shape[-1]:
             case 1:
                 return ("gray",)
@@ -211,19 +225,25 @@ class Picture:
         axis = self.slice_axis
         position = min(int(depth * picture.shape[axis]), picture.shape[axis] - 1)
         spacing = picture.spacing and (*picture.spacing[:axis], *picture.spacing[axis + 1 :])
-        upright = np.rot90 if axis == 2 else np.asarray
+        upright = self._upright if axis == 2 else np.asarray
         alpha = picture.alpha
         return replace(
             picture,
             pixels=upright(np.take(picture.pixels, position, axis)),
             alpha=None if alpha is None else upright(np.take(alpha, position, axis)),
             spacing=spacing[::-1] if spacing and axis == 2 else spacing,
+            affine=None,
         )
+
+    def _upright(self, plane: Rows) -> Rows:
+        """Return a slice (x, y) of a volume as a picture whose top is the front of the patient."""
+        is_forwards = self.affine is None or self.affine[np.abs(self.affine[:3, 1]).argmax(), 1] >= 0
+        return np.rot90(plane) if is_forwards else np.swapaxes(plane, 0, 1)
 
     @property
     def slice_axis(self) -> int:
-        """Axis of the slices of a volume: the last in NIfTI, whose axes are x, y, z; else the first."""
-        return 2 if self.suffix.startswith(".nii") else 0
+        """Axis of the slices of a volume: the last in medical formats, whose axes are x, y, z; else the first."""
+        return 2 if self.suffix in _XYZ else 0
 
     def __getitem__(self, page: int) -> Self:
         """Return one page of a stack."""

@@ -24,6 +24,9 @@ BLOCK_ROWS = 1 << 18
 
 _SWEEPS = 10
 
+REACH = 2 * _SWEEPS + 2
+"""Distance in pixels, along each axis, beyond which a pixel does not change a label: that of the sweeps."""
+
 
 @dataclass(frozen=True, eq=False)
 class Labeler:
@@ -73,7 +76,7 @@ class Labeler:
         A random field exceeds its slab by the number of lines that its sweeps reach, so results do not depend on slabs.
         """
         height = pixels.shape[0]
-        halo = (2 * _SWEEPS + 2) * bool(neighborhood.offsets[:, 0].any())
+        halo = REACH * bool(neighborhood.offsets[:, 0].any())
         line = int(np.prod(pixels.shape[1:])) * self.classes.n_classes
         step = max(2, (SLAB_NUMBERS // line - 2 * halo) // 2 * 2, halo)
         for start in range(0, height, step):

@@ -1,0 +1,1 @@
+"""The room for pictures: what the page asks about a picture."""

@@ -1,0 +1,1 @@
+"""The room for tables: what the page asks about a table."""

@@ -1,0 +1,32 @@
+"""Tables in files: CSV, Parquet and .npy. No other package imports pandas and pyarrow."""
+
+from gaussmix.tables.any_columns import read_any_columns, require_numbers
+from gaussmix.tables.csv_files import DoubtfulHeaderError
+from gaussmix.tables.label_column import read_labels
+from gaussmix.tables.libraries import import_pandas
+from gaussmix.tables.table_files import (
+    READ_SUFFIXES,
+    SUFFIXES,
+    Table,
+    column_names,
+    read_table,
+    require_table_suffix,
+    table_as_csv,
+    write_table,
+)
+
+__all__ = [
+    "READ_SUFFIXES",
+    "SUFFIXES",
+    "DoubtfulHeaderError",
+    "Table",
+    "column_names",
+    "import_pandas",
+    "read_any_columns",
+    "read_labels",
+    "read_table",
+    "require_numbers",
+    "require_table_suffix",
+    "table_as_csv",
+    "write_table",
+]
