@@ -493,3 +493,14 @@ def test_noise_is_fitted_applied_and_compared(tmp_path):
     np.testing.assert_array_equal(found["label"], mixture.labels(rows))
     chosen = succeeds("select", table, "-k", "3", "--covariance-type", "EII", "--noise", "--json")
     assert json.loads(chosen.stdout)["best"]["noise"] is True
+
+
+def test_fit_trims_rows_and_bounds_variances(table, rows, tmp_path):
+    model = tmp_path / "model.json"
+    printed = succeeds(
+        *["fit", table, "--columns", "length,width", "-k", 3, "--trim", 0.1, "--max-variance-ratio", 1, "-o", model]
+    )
+    expected = GaussianMixture(3, trim=0.1, max_variance_ratio=1, random_state=0).fit(rows)
+    np.testing.assert_allclose(Mixture.load(model).covariance.dense(), expected.covariances_, rtol=1e-9)
+    assert "12 (share 0.1)" in printed.stdout
+    assert "trim must be a share" in fails("fit", table, "--columns", "length,width", "-k", 3, "--trim", 2)

@@ -109,6 +109,13 @@ FamilyOption = Annotated[
 NoiseFlag = Annotated[
     bool, typer.Option("--noise", metavar="", help="Add uniform noise for rows that belong to no component (label -1).")
 ]
+Trim = Annotated[
+    float | None,
+    typer.Option(metavar="SHARE", help="Leave out this share of the rows, those that fit worst; their label is -1."),
+]
+MaxVarianceRatio = Annotated[
+    float | None, typer.Option(metavar="RATIO", help="Bound on the greatest over the least variance of all components.")
+]
 SeedOption = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="Seed for the starts; the same seed gives the same model.")
 ]

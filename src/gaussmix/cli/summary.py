@@ -62,13 +62,16 @@ def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]
     """Return the likelihood, the criteria and the stop reason of a fit to these rows."""
     weight = "" if rows.weights is None else f" (total weight {rows.total:g})"
     per_row, mixture = estimator.lower_bound_, estimator.mixture_
+    trimmed = estimator.fit_result_.trimmed
+    kept = rows.informative().total - (0 if trimmed is None else trimmed.weight)
     n_unsound = estimator.fit_result_.soundness.n_unsound
     doubt = f"{n_unsound} of {counted(mixture.n_components, 'component')}: collapsed, empty, short of rows or spurious"
     return [
         *([Entry("doubtful", f"{doubt}; likelihood and criteria are not valid", flagged=True)] if n_unsound else []),
         Entry("rows", f"{rows.n_rows:,}{weight}"),
         Entry("covariances", display_name(mixture.covariance_type, mixture.n_features)),
-        Entry("log-likelihood", f"{per_row * rows.informative().total:.4f} ({per_row:.6f} per row)"),
+        *([] if trimmed is None else [Entry("trimmed", f"{trimmed.weight:g} (share {trimmed.rule.share:g})")]),
+        Entry("log-likelihood", f"{per_row * kept:.4f} ({per_row:.6f} per row)"),
         Entry("BIC", f"{estimator.bic(as_frame(rows), rows.weights):.3f} (lower is better)"),
         Entry("AIC", f"{estimator.aic(as_frame(rows), rows.weights):.3f} (lower is better)"),
         Entry("iterations", str(estimator.n_iter_)),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gaussmix.core.notebook import entries_html
 from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words, plural
 from gaussmix.diagnostics.advice import ridge_matters, too_few_rows, units_matter
+from gaussmix.diagnostics.bounds import bound_entries
 from gaussmix.diagnostics.component_shapes import is_small, is_wide
 from gaussmix.diagnostics.description.rules import share_text
 from gaussmix.diagnostics.posterior_text import posterior_entries
@@ -222,6 +223,7 @@ def _fit_entries(fit: dict[str, Any]) -> Iterator[Entry]:
         ridge = fit["ridge"]
         text = f"{ridge['value']:g} is {ridge['share']:.0%} of the variance of {ridge['column']} within components"
         yield Entry("reg_covar", text, flagged=True)
+    yield from bound_entries(fit)
     if fit["time"] is not None:
         iterations = counted(fit["time"]["iterations"], "iteration")
         yield Entry("time", f"{iterations} in {fit['time']['seconds']:.3g} seconds")

@@ -316,8 +316,8 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         return self.mixture_.n_components + (self.mixture_.background is not None)
 
     def _criterion(self, name: str, X: Any, sample_weight: Any, noise_covariance: Any) -> float:
-        moments, p = self._moments(X, sample_weight, noise_covariance), self._n_parameters
-        return float(CRITERIA[name](moments.log_likelihood, p, moments.weight, moments.entropy))
+        moments = self._moments(X, sample_weight, noise_covariance)
+        return float(CRITERIA[name](moments.log_likelihood, self._n_parameters, moments.weight, moments.entropy))
 
     @property
     def _n_parameters(self) -> int:

@@ -2,35 +2,29 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class, structure_of
 from gaussmix.core.engines import engine_for
-from gaussmix.core.engines.far_rows import assign_rows
-from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.text import Entry
-from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Random
+from gaussmix.core.typing import BoolArray, IntArray, Random
 from gaussmix.core.warning_values import warn
-from gaussmix.diagnostics import Report, inspect_fit
-from gaussmix.diagnostics.fit import FitRecord
+from gaussmix.estimators.constraint_checks import check_constraints, require_constrained_rows, require_held_ratio
 from gaussmix.estimators.fit_warnings import (
     warn_of_fit,
     warn_of_large_errors,
     warn_of_near_relation,
     warn_of_unobserved,
 )
-from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
-from gaussmix.estimators.fitted_noise import FittedNoiseMixin
+from gaussmix.estimators.fitted_result import FittedResultMixin
 from gaussmix.estimators.online_fit import OnlineFitMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
@@ -42,20 +36,21 @@ from gaussmix.estimators.parameter_checks import (
 )
 from gaussmix.estimators.rollback import RestoredOnFailure
 from gaussmix.estimators.verbose import VerbosePrinter
+from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_mixture import GivenStarts, fit_mixture
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.initialization import Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
 from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
 from gaussmix.fitting.stopping import Stop
 
 
 class GaussianMixture(
     OnlineFitMixin,
-    FittedNoiseMixin,
+    FittedResultMixin,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
-    FittedMixtureMixin,
     DensityMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
 ):
@@ -126,6 +121,21 @@ class GaussianMixture(
         Volume of the noise: the smaller one of the boxes around the rows along the columns and along their principal
         axes, as in mclust; the volume of their convex hull, which does not depend on units or rotations; or a number,
         in the units of the columns.
+    trim : float, optional
+        Share of the rows that is left out: those of least density at each step, with the label -1 (Garcia-Escudero et
+        al. 2008, as tclust). Each other row belongs to one component, and the fit has the greatest classification
+        likelihood of these rows. 0 leaves out nothing, but assigns rows in the same way. By default, a fit to all rows.
+    max_variance_ratio : float, optional
+        Bound on the greatest over the least eigenvalue of all covariances, at least 1, as ``restr.fact`` of tclust. It
+        depends on the units of the columns. For "full", "tied", "diag", "spherical", EII, EEI and EEV.
+    equal_weights : bool, default=False
+        Whether all components have the same weight.
+    fixed : dict, optional
+        Parameters that keep their initial values: keys "means", "covariances" and "weights"; values True or a list of
+        components, such as ``{"means": [0, 2], "weights": True}``. The values are those of ``means_init``,
+        ``precisions_init`` and ``weights_init``. With noise, weights are shares of the other rows.
+    prior : NormalInverseWishart, optional
+        Prior with given numbers; the fit has the greatest posterior density.
 
     Attributes
     ----------
@@ -143,6 +153,9 @@ class GaussianMixture(
         ``means_``, they are read from ``mixture_``; use `Mixture.from_parameters` for a model with known parameters.
     mixture_ : Mixture
         The fitted model, which is immutable and can be saved, sampled and marginalized.
+    trim_threshold_ : float
+        With ``trim``, the least ``max_k log w_k N(x | k)`` of the rows that were kept; ``predict`` labels rows below it
+        -1. Without, ``-inf``.
     fit_result_ : FitResult
         Complete result of the fit, from which the other attributes are read.
     converged_ : bool
@@ -159,7 +172,7 @@ class GaussianMixture(
         on the rows that were searched.
     lower_bound_ : float
         Mean log-likelihood of the returned parameters. It equals ``score(X, sample_weight=sample_weight)``, up to the
-        last digits if rows repeat.
+        last digits if rows repeat. With ``trim`` it is the mean classification log-likelihood of the rows kept.
     lower_bounds_ : list of float
         The same after each iteration.
     n_features_in_ : int
@@ -213,6 +226,11 @@ class GaussianMixture(
         order_by: int | str = "auto",
         noise: str | None = None,
         noise_volume: float | str = "hypvol",
+        trim: float | None = None,
+        max_variance_ratio: float | None = None,
+        equal_weights: bool = False,
+        fixed: Mapping[str, Any] | None = None,
+        prior: NormalInverseWishart | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -234,6 +252,11 @@ class GaussianMixture(
         self.order_by = order_by
         self.noise = noise
         self.noise_volume = noise_volume
+        self.trim = trim
+        self.max_variance_ratio = max_variance_ratio
+        self.equal_weights = equal_weights
+        self.fixed = fixed
+        self.prior = prior
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
         """Fit the mixture to rows.
@@ -300,20 +323,22 @@ class GaussianMixture(
         """
         with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             rows = self._fit(X, sample_weight, noise_covariance)
-            return assign_rows(engine_for(rows), self.mixture_.whitened(), "labels")
+            return self._labels(rows)
 
     def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
         check_gaussian_mixture(self)
+        constraints = check_constraints(self)
         rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
         require_observed_columns(rows)
         require_enough_rows(rows, self.n_components)
+        require_constrained_rows(self, rows)
         require_order(self.order_by, rows.names, rows.n_features)
         previous = self._previous_result(rows.n_features)
         rng = check_random_state(self.random_state)
         printer = VerbosePrinter(self.verbose, self.verbose_interval)
-        starts = self._given_starts(previous, rng, printer, rows.with_value)
-        settings = self._settings(starts, previous, self._watcher(printer))
-        reduces = isinstance(self.reg_covar, str) and not self._has_parameters_init and previous is None
+        starts = self._given_starts(previous, rng, printer, rows.with_value, constraints)
+        settings = self._settings(starts, previous, self._watcher(printer), constraints)
+        reduces = self._reduces and previous is None
         result = fit_mixture(rows.informative(), settings, rng, starts=starts, reduce_columns=reduces)
         if self.order_by != "auto" and previous is None:
             result = result.reordered(order_components(result.mixture, self.order_by))
@@ -332,6 +357,12 @@ class GaussianMixture(
     @property
     def _has_parameters_init(self) -> bool:
         return any(value is not None for value in (self.weights_init, self.means_init, self.precisions_init))
+
+    @property
+    def _reduces(self) -> bool:
+        """Whether the fit may leave out columns: not if numbers of the user refer to all of them."""
+        given = self._has_parameters_init or self.prior is not None or self.max_variance_ratio is not None
+        return isinstance(self.reg_covar, str) and not given
 
     @property
     def _is_drawn(self) -> bool:
@@ -356,7 +387,12 @@ class GaussianMixture(
         return previous
 
     def _given_starts(
-        self, previous: FitResult | None, rng: Random, printer: VerbosePrinter, used: BoolArray
+        self,
+        previous: FitResult | None,
+        rng: Random,
+        printer: VerbosePrinter,
+        used: BoolArray,
+        constraints: Constraints,
     ) -> GivenStarts | None:
         """Return how starts are made, or None for a search; ``used`` (n,) says which rows the fit has."""
         is_auto = isinstance(self.init_params, str) and self.init_params == "auto"
@@ -364,14 +400,20 @@ class GaussianMixture(
             return None
 
         def draw(rows: WeightedRows, update: MaximumLikelihood) -> Mixture:
-            return previous.mixture if previous else self._draw_start(rows, update, rng, used)
+            start = previous.mixture if previous else self._draw_start(rows, update, rng, used)
+            require_held_ratio(constraints, start)
+            return start
 
         before = previous.previous_log_likelihood if previous else -math.inf
         are_drawn = previous is None and self._is_drawn and not self._has_parameters_init
         return GivenStarts(draw, before, printer.print_end, are_drawn)
 
     def _settings(
-        self, starts: GivenStarts | None, previous: FitResult | None, watch: Callable[[Progress], None] | None
+        self,
+        starts: GivenStarts | None,
+        previous: FitResult | None,
+        watch: Callable[[Progress], None] | None,
+        constraints: Constraints | None = None,
     ) -> FitSettings:
         n_init = self.n_init if previous is None and self._is_drawn else 1
         search = search_settings(
@@ -379,13 +421,15 @@ class GaussianMixture(
             all_starts=not isinstance(n_init, str),
             tol=self.tol,
             max_iter=self.max_iter,
-            acceleration=self.acceleration,
+            acceleration=self.acceleration if self.trim is None else "none",
             deadline=math.inf if self.time_budget is None else time.perf_counter() + float(self.time_budget),
             watch=watch,
         )
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
+        structure, trim = covariance_class(self.covariance_type), None if self.trim is None else float(self.trim)
         volume = None if self.noise is None else self.noise_volume
-        return FitSettings(covariance_class(self.covariance_type), self.n_components, reg_covar, search, volume)
+        known = constraints or Constraints()
+        return FitSettings(structure, self.n_components, reg_covar, search, volume, None, known, self.prior, trim)
 
     def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)
@@ -401,50 +445,3 @@ class GaussianMixture(
                 membership = membership_from_user(given_rows, rows, self.n_components, noise=noise)
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
-
-    @underflow_to_zero
-    def report(self, X: Any = None, sample_weight: Any = None, *, noise_covariance: Any = None) -> Report:
-        """Report on the fit, and on its rows if they are given again (docs/report.md).
-
-        Parameters
-        ----------
-        X : (n, d) array-like or table, optional
-            The rows of the fit.
-        sample_weight : (n,) array-like, optional
-            The weights of the fit.
-        noise_covariance : array-like, optional
-            Covariance of the measurement errors, as in ``fit``.
-
-        Returns
-        -------
-        Report
-            ``str(report)`` is its text, ``report.facts`` its numbers.
-        """
-        check_is_fitted(self)
-        if X is None:
-            return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_))
-        rows = self._checked_rows(X, sample_weight, noise_covariance, reset=False)
-        return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_), rows.values, rows.weights, rows.noise)
-
-    @property
-    def mixture_(self) -> Mixture:  # type: ignore[override]
-        """The fitted mixture."""
-        return self.fit_result_.mixture
-
-    @property
-    def start_log_likelihoods_(self) -> FloatArray:
-        """Final log-likelihoods of the starts in nats, greatest first."""
-        return np.array(self.fit_result_.optima)
-
-    @property
-    def lower_bound_(self) -> float:
-        """Mean log-likelihood of the returned parameters, in nats per row."""
-        return self.fit_result_.mean_log_likelihood
-
-    @property
-    def lower_bounds_(self) -> list[float]:
-        """Mean log-likelihood after each iteration, in nats per row."""
-        return [float(value) for value in self.history_["log_likelihood"][1:]]
-
-    def _result_entries(self) -> list[Entry]:
-        return [Entry("log-likelihood", f"{self.lower_bound_:.6f} per row"), *super()._result_entries()]

@@ -131,12 +131,26 @@ class MaximumLikelihood(AbstractUpdate):
     initial_degrees: float | None = None
     _latest: list[tuple[Mixture, Moments]] = field(default_factory=list, init=False, repr=False)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether components are exchangeable and free, as compiled code and stacked mixtures need."""
+        return True
+
+    @property
+    def of_parts(self) -> "MaximumLikelihood":
+        """The M-step of some of the components, for proposals."""
+        return self
+
     def _pseudo_moments(self, mixture: Mixture) -> Moments:
         """Return the pseudo-moments of the prior, cached for the latest mixture."""
         assert self.prior is not None
         if not self._latest or self._latest[0][0] is not mixture:
             self._latest[:] = [(mixture, self.prior.pseudo_moments(mixture))]
         return self._latest[0][1]
+
+    def n_held(self, mixture: Mixture) -> int:
+        """Return the number of parameters of a mixture that the step holds."""
+        return 0
 
     def prepared(self, mixture: Mixture) -> Mixture:
         known = mixture.degrees_of_freedom is not None and self.degrees != "fixed"
@@ -182,21 +196,18 @@ class MaximumLikelihood(AbstractUpdate):
         if empty.any():
             counts, shifts = np.where(empty, 0.0, counts), np.where(empty[:, None], 0.0, shifts)
             moments = replace(moments, counts=counts, shifts=shifts)
-        total, noise = counts.sum(), None
-        if moments.background is not None:
-            total = total + moments.background
-            noise = float(moments.background / total)
-        weights, rows, about = counts / total, counts, moments
+        weights, noise = self._next_weights(mixture, counts, moments.background)
+        rows, about = counts, moments
         if moments.scaled_counts is not None:  # those of `TailStep.sums`
             about = replace(moments, counts=np.where(empty, 0.0, moments.scaled_counts))
             counts = about.counts
         if self.prior is not None:
             about = about + self._pseudo_moments(mixture)
             counts, shifts, rows = about.counts, about.shifts, rows + self.prior.strength_each(mixture)
-        centers = shifts / np.maximum(counts, _LEAST)[:, None]
+        centers = self._next_centers(counts, shifts)
         means = mixture.means + previous.color_each(centers)
         scatter = about.scatter_about(centers)
-        covariance = previous.maximize(rows, scatter, self.ridge)
+        covariance = self._next_covariance(previous, rows, scatter)
 
         variances = covariance.variances()
         rounding = previous.n_features * _SINGULAR * variances
@@ -213,13 +224,63 @@ class MaximumLikelihood(AbstractUpdate):
             if is_start:
                 covariance = covariance.inflated(np.where(collapsed[:, None], floor, 0.0))
             else:
-                covariance = _raised(previous, rows, scatter, floor, collapsed, self.ridge)
+                covariance = self._raised(previous, rows, scatter, floor, collapsed)
         elif squares and not is_start and self.ridge == 0:  # squares do not resolve the thinnest directions
             least = -_LOSS * float(rows.sum()) * previous.n_features
-            covariance = covariance if _covariance_gain(previous, covariance, rows, scatter) >= least else previous
+            covariance = covariance if covariance_gain(previous, covariance, rows, scatter) >= least else previous
         degrees = proposed_degrees(mixture, moments, self.degrees)
         following = mixture.with_components(weights, means, covariance, degrees, noise_weight=noise)
         return Step(following, empty, collapsed, self.ridge)
+
+    def _next_weights(
+        self, mixture: Mixture, counts: FloatArray, background: float | None
+    ) -> tuple[FloatArray, float | None]:
+        """Return the weights (k,) of the step, and that of the noise if there is any."""
+        total = counts.sum()
+        if background is None:
+            return counts / total, None
+        total = total + background
+        return counts / total, float(background / total)
+
+    def _next_centers(self, counts: FloatArray, shifts: FloatArray) -> FloatArray:
+        """Return the means (k, d) of the step minus the current ones, in whitened units."""
+        return shifts / np.maximum(counts, _LEAST)[:, None]
+
+    def _next_covariance(
+        self, previous: AbstractCovariance, rows: FloatArray, scatter: FloatArray
+    ) -> AbstractCovariance:
+        """Return the covariances of the step, for a scatter about its means."""
+        return previous.maximize(rows, scatter, self.ridge)
+
+    def _raised(
+        self,
+        previous: AbstractCovariance,
+        rows: FloatArray,
+        scatter: FloatArray,
+        floor: FloatArray,
+        collapsed: BoolArray,
+    ) -> AbstractCovariance:
+        """Return the covariance of the M-step, with the variances of collapsed components raised to a floor (d,).
+
+        A variance is not raised above the one before the step. The expected log-likelihood decreases monotonically
+        between its maximum and the covariance before the step, so the objective does not fall. With a constraint across
+        components this is checked, and also that no component becomes thinner than the floor. If either check fails,
+        the covariance before the step is kept.
+        """
+        form, root = FORMS[previous.form], np.sqrt(floor)
+        if not form.is_diagonal:
+            root = np.diag(root)
+        least = previous.whitened_scatter(root)
+        raised = form.raised(scatter, rows, least, collapsed, previous.n_features)
+        covariance = self._next_covariance(previous, rows, raised)
+        if not (covariance.pivots() > 0).all():  # the change was too great for double precision
+            return previous
+        if not isinstance(previous, AbstractConstrained):
+            return covariance
+        before, after = (one.relative_variances(rows, root)[0][:, 0] for one in (previous, covariance))
+        if not (after >= np.minimum(1.0, before)).all():
+            return previous
+        return covariance if 0 <= covariance_gain(previous, covariance, rows, scatter) < math.inf else previous
 
     @property
     def never_falls(self) -> bool:
@@ -241,13 +302,7 @@ class MaximumLikelihood(AbstractUpdate):
             own -= self.ridge * float(rows @ new.precision_traces())
         degrees = step.mixture.degrees_of_freedom
         tails = 0.0 if step.tails is None or degrees is None else step.tails.gain(degrees)
-        held = counts > 0
-        moved = counts[held] @ np.log(step.mixture.weights[held] / mixture.weights[held])
-        if moments.background:
-            old_noise, new_noise = mixture.background, step.mixture.background
-            assert old_noise is not None
-            assert new_noise is not None
-            moved += moments.background * math.log(new_noise.weight / old_noise.weight)
+        moved = gain_of_weights(mixture, counts, moments.background, step.mixture)
         return float(moved + rows @ (new.log_det() - old.log_det()) + 0.5 * (trace - own)) + tails
 
 
@@ -262,37 +317,19 @@ def with_degrees(update: MaximumLikelihood, degrees: float | str | None) -> Maxi
             return replace(update, degrees="fixed", initial_degrees=float(degrees))
 
 
-def _raised(
-    previous: AbstractCovariance,
-    rows: FloatArray,
-    scatter: FloatArray,
-    floor: FloatArray,
-    collapsed: BoolArray,
-    ridge: float,
-) -> AbstractCovariance:
-    """Return the covariance of the M-step, with the variances of collapsed components raised to a floor (d,).
-
-    A variance is not raised above the one before the step. The expected log-likelihood decreases monotonically between
-    its maximum and the covariance before the step, so the objective does not fall. With a constraint across components
-    this is checked, and also that no component becomes thinner than the floor. If either check fails, the covariance
-    before the step is kept.
-    """
-    form, root = FORMS[previous.form], np.sqrt(floor)
-    if not form.is_diagonal:
-        root = np.diag(root)
-    least = previous.whitened_scatter(root)
-    covariance = previous.maximize(rows, form.raised(scatter, rows, least, collapsed, previous.n_features), ridge)
-    if not (covariance.pivots() > 0).all():  # the change was too great for double precision
-        return previous
-    if not isinstance(previous, AbstractConstrained):
-        return covariance
-    before, after = (one.relative_variances(rows, root)[0][:, 0] for one in (previous, covariance))
-    if not (after >= np.minimum(1.0, before)).all():
-        return previous
-    return covariance if 0 <= _covariance_gain(previous, covariance, rows, scatter) < math.inf else previous
+def gain_of_weights(mixture: Mixture, counts: FloatArray, background: float | None, following: Mixture) -> float:
+    """Return what new weights add to the expected complete-data log-likelihood, in nats."""
+    held = counts > 0
+    moved = float(counts[held] @ np.log(following.weights[held] / mixture.weights[held]))
+    if background:
+        old_noise, new_noise = mixture.background, following.background
+        assert old_noise is not None
+        assert new_noise is not None
+        moved += background * math.log(new_noise.weight / old_noise.weight)
+    return moved
 
 
-def _covariance_gain(
+def covariance_gain(
     previous: AbstractCovariance, covariance: AbstractCovariance, rows: FloatArray, scatter: FloatArray
 ) -> float:
     """Return the gain of the expected complete-data objective, in nats, from a covariance in place of another one."""

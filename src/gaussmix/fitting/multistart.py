@@ -117,7 +117,7 @@ class Multistart:
         up to four more starts run to convergence: a component is sound until it has collapsed. The first start always
         runs to convergence, because it is that of scikit-learn. Returns the optima, best first.
         """
-        starts = self._in_time(starts)
+        starts = self.in_time(starts)
         short = self.short_runs(itertools.islice(starts, _FIRST))
         kept, some = short[0], ranked(short)[:AGREED]
         longer = dict(zip(map(id, some), self.longer_runs(some, LONGER), strict=True))
@@ -159,7 +159,7 @@ class Multistart:
         """
         runs: list[Run] = []
         tried: list[tuple[Mixture, Run]] = []
-        for start in self._in_time(starts):
+        for start in self.in_time(starts):
             assert isinstance(start, Mixture)
             same = [run for other, run in tried if is_same_start(start, other)]
             tried.append((start, same[0] if same else self.run(start, SHORT, rule=self.near)))
@@ -201,14 +201,14 @@ class Multistart:
     def _improve(self, best: Run, moves_from: Callable[[Run], Iterator[Start]], n_iter: int, patience: int) -> Run:
         """Try moves from the best run, and from any better one they find, until ``patience`` rounds have failed."""
         failures = 0
-        moves = self._in_time(moves_from(best))
+        moves = self.in_time(moves_from(best))
         while failures < patience:
             tried = ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))
             if not tried:
                 break
             run = self.go_on(tried[0], LAST, to_beat=best)
             if run.beats(best):
-                best, failures, moves = run, 0, self._in_time(moves_from(run))
+                best, failures, moves = run, 0, self.in_time(moves_from(run))
             else:
                 failures += 1
         return best
@@ -331,7 +331,7 @@ class Multistart:
 
     def moves(self, run: Run) -> Iterator[Start]:
         """Yield starts after split-and-merge moves from a run."""
-        return propose_moves(self.data, run.mixture, run.fit.moments, self.update, run.soundness.unsound)
+        return propose_moves(self.data, run.mixture, run.fit.moments, self.update.of_parts, run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
         """Yield starts after random swaps from a run."""
@@ -339,9 +339,9 @@ class Multistart:
 
     def refills(self, run: Run, lost: BoolArray, rng: np.random.Generator) -> Iterator[Mixture]:
         """Yield new starts for a run some of whose components (k,) have no rows."""
-        return propose_refills(self.data, run.mixture, self.update, lost, rng)
+        return propose_refills(self.data, run.mixture, self.update.of_parts, lost, rng)
 
-    def _in_time(self, starts: Iterable[Start]) -> Iterator[Start]:
+    def in_time(self, starts: Iterable[Start]) -> Iterator[Start]:
         """Yield starts until the deadline, and at least one."""
         for start in starts:
             yield start

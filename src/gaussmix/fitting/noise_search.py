@@ -33,7 +33,7 @@ class NoiseMultistart(Multistart):
         return proposals_beside_noise(
             self.data,
             run.mixture,
-            lambda data, alone: propose_moves(data, alone, moments, self.update, run.soundness.unsound),
+            lambda data, alone: propose_moves(data, alone, moments, self.update.of_parts, run.soundness.unsound),
         )
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
@@ -41,5 +41,5 @@ class NoiseMultistart(Multistart):
 
     def refills(self, run: Run, lost: BoolArray, rng: np.random.Generator) -> Iterator[Mixture]:
         return proposals_beside_noise(
-            self.data, run.mixture, lambda data, alone: propose_refills(data, alone, self.update, lost, rng)
+            self.data, run.mixture, lambda data, alone: propose_refills(data, alone, self.update.of_parts, lost, rng)
         )

@@ -1,9 +1,11 @@
 """The engine for rows with missing values or measurement errors."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
+from typing import Self
 
 import numpy as np
 
@@ -63,6 +65,29 @@ class IncompleteEngine(AbstractEngine):
     def values(self) -> Rows:
         """The rows, (n, d), with NaN where values are missing."""
         return self._rows.values
+
+    def reweighted(self, row_weights: FloatArray) -> Self:
+        """Return an engine for the same rows with other weights.
+
+        Parameters
+        ----------
+        row_weights : (n,) array
+            Nonnegative weights.
+
+        Returns
+        -------
+        IncompleteEngine
+            The engine; it does not group the rows again.
+        """
+        other = copy(self)
+        other._rows = replace(self._rows, weights=row_weights)
+        for name in ("_ungrouped", "_grouped"):
+            if name in self.__dict__:
+                other.__dict__[name] = [
+                    replace(part, engine=part.engine.reweighted(row_weights[part.positions]))
+                    for part in self.__dict__[name]
+                ]
+        return other
 
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False

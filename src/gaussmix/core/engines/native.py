@@ -4,6 +4,8 @@ import atexit
 import os
 import time
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import Self
 
@@ -104,6 +106,24 @@ class NativeEngine(AbstractEngine):
             The engine; it does not copy the rows.
         """
         return cls(rows.values, rows.weights)
+
+    def reweighted(self, row_weights: FloatArray) -> Self:
+        """Return an engine for the same rows with other weights.
+
+        Parameters
+        ----------
+        row_weights : (n,) array
+            Nonnegative weights.
+
+        Returns
+        -------
+        NativeEngine
+            The engine; it does not copy the rows.
+        """
+        other = copy(self)
+        other._rows = replace(self._rows, weights=row_weights)
+        other.weight, other.rough_helps = other._rows.total, False
+        return other
 
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
