@@ -220,3 +220,23 @@ def test_the_model_search_nests_families():
             assert value >= values[spec.of_family("gaussian")] - 0.01
     with pytest.raises(ValueError, match="family must be"):
         GaussianMixtureIC([1], family="cauchy").fit(IRIS)
+
+
+def test_segmenter_with_t_distributions():
+    from gaussmix.imaging import GaussianMixtureSegmenter
+
+    rng = np.random.default_rng(0)
+    truth = np.zeros((40, 40), dtype=int)
+    truth[:, 20:] = 1
+    image = 50.0 + 100 * truth + 5 * rng.standard_t(2, truth.shape)
+    segmenter = GaussianMixtureSegmenter(2, family="student", random_state=0).fit(image)
+    assert segmenter.mixture_.degrees_of_freedom is not None
+    assert (segmenter.predict(image) == truth).mean() > 0.98
+    with pytest.raises(ValueError, match="family"):
+        GaussianMixtureSegmenter(2, family="cauchy").fit(image)
+
+
+@pytest.mark.parametrize("method", ["partial_fit", "merge"])
+def test_streams_are_refused(method, fitted):
+    with pytest.raises(ValueError, match="not defined for t distributions"):
+        getattr(fitted, method)(IRIS)

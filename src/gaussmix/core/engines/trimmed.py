@@ -116,7 +116,7 @@ class TrimmedEngine(AbstractEngine):
 
     def __init__(self, rows: WeightedRows, engine: NativeEngine | IncompleteEngine, trimming: Trimming) -> None:
         self._engine, self._trimming = engine, trimming
-        self.n_rows, self.n_features = engine.n_rows, engine.n_features
+        self.n_rows, self.n_features, self.weight = engine.n_rows, engine.n_features, engine.weight
         self._weights = rows.explicit_weights
         self._kept = trimming.weight_kept(self._weights)
         self._allowance = trimming.allowance(rows)
