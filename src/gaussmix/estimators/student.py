@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from gaussmix.core.forms import FORMS
 from gaussmix.core.student import covariance_factors, n_different
 from gaussmix.core.text import Entry
 from gaussmix.core.typing import FloatArray
@@ -194,7 +195,7 @@ class StudentMixture(GaussianMixture):
 
     def _each(self, matrices: FloatArray) -> FloatArray:
         """Return one matrix for each component, also if they share it."""
-        shared = self.mixture_.covariance.form == "tied"
+        shared = FORMS[self.mixture_.covariance.form].is_shared
         return np.tile(matrices, (len(self.degrees_of_freedom_), 1, 1)) if shared else matrices
 
     def _factors(self, matrices: FloatArray) -> FloatArray:
