@@ -158,10 +158,10 @@ def test_windows_of_ome_zarr_are_parts_of_the_picture(names, level, tmp_path):
 
 def scene(*shape, channels=3, noise=25.0):
     """Return patches of three classes with noise, and darkness without data at one corner."""
-    space = shape[-2:]
-    truth = RNG.integers(0, 3, [-(-length // 20) for length in space]).repeat(20, axis=0).repeat(20, axis=1)
-    means = RNG.uniform(60, 200, (3, channels))[truth[: space[0], : space[1]]]
-    pixels = (means + RNG.normal(0, noise, (*shape, channels))).clip(1, 255).astype(np.uint8)
+    rng, space = np.random.default_rng(list(shape)), shape[-2:]
+    truth = rng.integers(0, 3, [-(-length // 20) for length in space]).repeat(20, axis=0).repeat(20, axis=1)
+    means = rng.uniform(60, 200, (3, channels))[truth[: space[0], : space[1]]]
+    pixels = (means + rng.normal(0, noise, (*shape, channels))).clip(1, 255).astype(np.uint8)
     pixels[..., :50, :60, :] = 0
     return pixels
 
