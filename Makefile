@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Without --no-compile, pip compiles every module of every package, and a command imports a few of them only.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
-BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory import_time acceleration default_fit busy concurrency adversarial optima search_time missing_values imputation em_batch shared_axes incomplete_passes alignment coverage plots onnx_precision conditioning regression cluster_rules
+BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory import_time acceleration default_fit busy concurrency adversarial optima search_time missing_values imputation em_batch shared_axes incomplete_passes alignment coverage plots onnx_precision conditioning regression cluster_rules noise constraints breakdown
 # Every BLAS chooses its own kernels.
 FAIR := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
 # The editable install records the packages, so a new one is a reason to install again.
@@ -16,7 +16,7 @@ SANITIZED := build/sanitized
 CHECKED = LD_PRELOAD="$(shell $(CXX) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(SANITIZED)/bin/python
 
-.PHONY: demo test test-fast lint format bench bench-segmentation bench-selection bench-bayesian bench-classification bench-outliers docs sanitize clean
+.PHONY: demo test test-fast lint format bench bench-segmentation bench-selection bench-bayesian bench-classification bench-outliers bench-app docs sanitize clean
 
 # No tables and no image formats but PNG: the demo needs none of their libraries.
 demo: $(VENV)/.plots
@@ -51,6 +51,7 @@ bench: $(VENV)/.bench
 # DATA: a folder with bsds500_val, grabcut, gmm_classics and medical; EVALUATION: one with the metrics and the phantom.
 bench-segmentation: $(VENV)/.segmentation-bench
 	$(FAIR) $(BIN)/python benchmarks/segmentation/large.py --peers
+	$(BIN)/python benchmarks/segmentation/tiles.py
 	$(BIN)/python benchmarks/segmentation/potts.py --peers
 	$(BIN)/python benchmarks/segmentation/photographs.py --data $(DATA) --evaluation $(EVALUATION)
 	$(BIN)/python benchmarks/segmentation/jpeg.py
@@ -75,6 +76,9 @@ bench-outliers: $(VENV)/.bench
 # DATA: a folder with banknote.csv, crabs.csv, diabetes.csv, olive.csv, penguins4.csv and thyroid.csv.
 bench-classification: $(VENV)/.bench
 	$(BIN)/python benchmarks/classification.py --tables $(DATA) $(BENCH_OPTIONS)
+
+bench-app: $(VENV)/.bench # needs Chromium, and playwright of the extra "test"
+	$(FAIR) $(BIN)/python benchmarks/app_latency.py $(BENCH_OPTIONS)
 
 bench-bayesian: $(VENV)/.bench
 	@failed=; for name in passes default_fit number_of_components intervals; do \

@@ -64,16 +64,24 @@ gaussmix::Rows rows_of(const Table& rows, const std::optional<In>& weights, cons
           n,
           static_cast<int>(d),
           sized_or_null(weights, n, "row_weights"),
-          sized_or_null(log_prior, n * mixture.n_components, "log_prior"),
+          sized_or_null(log_prior, n * n_scores_of(mixture), "log_prior"),
           noise ? noise->data() : nullptr};
+}
+
+void set_tails(const std::optional<In>& tails, const std::optional<In>& noise, gaussmix::Mixture& mixture) {
+  if (tails && noise) throw nb::value_error("t distributions of rows with errors have no closed form");
+  mixture.tails = sized_or_null(tails, mixture.n_components * gaussmix::tail_numbers(mixture.n_features), "tails");
 }
 
 void accumulate(const Table& rows, const std::optional<In>& row_weights, const std::optional<In>& log_prior,
                 const std::string& form, const In& offsets, const In& means, const In& factors,
                 const std::optional<In>& basis, const Out& counts, const Out& shifts, const Out& scatter,
                 const std::optional<Out>& overlap, const Out& totals, bool rough, bool incomplete,
-                const std::optional<In>& noise) {
+                const std::optional<In>& noise, const std::optional<In>& background, const std::optional<In>& tails,
+                const std::optional<Out>& tail_sums) {
   gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, basis);
+  mixture.background = sized_or_null(background, 1 + mixture.n_features, "background");
+  set_tails(tails, noise, mixture);
   const gaussmix::Rows table = rows_of(rows, row_weights, log_prior, incomplete, noise, mixture);
   const bool tied = mixture.form == gaussmix::Form::tied;
   const std::size_t k = mixture.n_components;
@@ -82,23 +90,29 @@ void accumulate(const Table& rows, const std::optional<In>& row_weights, const s
                       sized(shifts, means.size(), "shifts"),
                       sized(scatter, basis ? means.size() * mixture.n_features : factors.size(), "scatter"),
                       sized_or_null(overlap, k * k, "overlap"),
-                      sized(totals, 2, "totals"),
-                      totals.data() + 1};
+                      sized(totals, 3, "totals"),
+                      totals.data() + 1,
+                      totals.data() + 2,
+                      sized_or_null(tail_sums, 2 * k, "tail_sums"),
+                      tail_sums ? tail_sums->data() + k : nullptr};
+  if (tails.has_value() != tail_sums.has_value()) throw nb::value_error("tail_sums belong to tails");
   const gaussmix::Released released;
-  gaussmix::accumulate(table, mixture, gaussmix::max_threads(), rough && !mixture.incomplete, sums);
+  gaussmix::accumulate(table, mixture, gaussmix::max_threads(), rough && !mixture.incomplete && !tails, sums);
 }
 
 void score_rows(const Table& rows, const std::optional<In>& log_prior, const std::string& form, const In& offsets,
                 const In& means, const In& factors, const std::optional<In>& basis,
                 const std::optional<Out>& log_density, const std::optional<Out>& responsibilities,
                 const std::optional<Labels>& labels, const std::optional<Out>& scores, bool incomplete,
-                const std::optional<In>& noise) {
+                const std::optional<In>& noise, const std::optional<In>& background, const std::optional<In>& tails) {
   gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, basis);
+  mixture.background = sized_or_null(background, 1 + mixture.n_features, "background");
+  set_tails(tails, noise, mixture);
   const gaussmix::Rows table = rows_of(rows, std::nullopt, log_prior, incomplete, noise, mixture);
+  const std::size_t n_numbers = table.n_rows * n_scores_of(mixture);
   const gaussmix::Scores to{sized_or_null(log_density, table.n_rows, "log_density"),
-                            sized_or_null(responsibilities, table.n_rows * mixture.n_components, "responsibilities"),
-                            sized_or_null(labels, table.n_rows, "labels"),
-                            sized_or_null(scores, table.n_rows * mixture.n_components, "scores")};
+                            sized_or_null(responsibilities, n_numbers, "responsibilities"),
+                            sized_or_null(labels, table.n_rows, "labels"), sized_or_null(scores, n_numbers, "scores")};
   const gaussmix::Released released;
   gaussmix::score_rows(table, mixture, gaussmix::max_threads(), to);
 }
@@ -314,12 +328,14 @@ NB_MODULE(_native, module) {
   module.def("accumulate", &accumulate, "rows"_a, "row_weights"_a.none(), "log_prior"_a.none(), "form"_a, "offsets"_a,
              "means"_a, "factors"_a, "basis"_a.none(), "counts"_a.noconvert(), "shifts"_a.noconvert(),
              "scatter"_a.noconvert(), "overlap"_a.none().noconvert(), "totals"_a.noconvert(), "rough"_a,
-             "incomplete"_a = false, "noise"_a.none() = nb::none(),
+             "incomplete"_a = false, "noise"_a.none() = nb::none(), "background"_a.none() = nb::none(),
+             "tails"_a.none() = nb::none(), "tail_sums"_a.none().noconvert() = nb::none(),
              "Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place.");
   module.def("score_rows", &score_rows, "rows"_a, "log_prior"_a.none(), "form"_a, "offsets"_a, "means"_a, "factors"_a,
              "basis"_a.none(), "log_density"_a.none().noconvert(), "responsibilities"_a.none().noconvert(),
              "labels"_a.none().noconvert(), "scores"_a.none().noconvert(), "incomplete"_a = false,
-             "noise"_a.none() = nb::none(), "Score the rows and fill the arrays that are not None.");
+             "noise"_a.none() = nb::none(), "background"_a.none() = nb::none(), "tails"_a.none() = nb::none(),
+             "Score the rows and fill the arrays that are not None.");
   nb::class_<DistinctRows>(module, "DistinctRows", "Collects distinct rows and their weights (cpp/pass/distinct.hpp).")
       .def(nb::init<std::size_t, const OutTable&, const Out&, bool>(), "n_rows"_a, "kept"_a.noconvert(),
            "weights"_a.noconvert(), "weighted"_a, nb::keep_alive<1, 3>(), nb::keep_alive<1, 4>(),

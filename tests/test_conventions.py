@@ -17,6 +17,8 @@ CLOCK = re.compile(r"\btime\.(?:perf_counter|monotonic|time|process_time)\(")
 
 CLOCK_ALLOWED = {
     "core/test_native_threads.py",  # a wait for threads ends some time
+    "app/test_jobs.py",  # waits for a process, not longer than a limit
+    "app/test_server.py",  # the same
     "fitting/test_multistart.py",  # the seconds in history_ lie within the fit, however long it takes
 }
 

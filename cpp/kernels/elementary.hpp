@@ -124,6 +124,69 @@ GAUSSMIX_INLINE Pack log_positive(Pack x) {
   return n * kLn2High + (2.0 * s + (s * z * polynomial(kSeries, z) + n * kLn2Low));
 }
 
+#if defined(__AVX512F__)
+
+// log(1 + x) and 1 / (1 + x) for 0 <= x < 1e300, relative errors below 1e-15. With r a rough inverse of 1 + x, rounded
+// to four bits, log(1 + x) = log(1 + c) - log r, c = (1 + x) r - 1, |c| <= 1/32; c is x itself where r is 1.
+GAUSSMIX_INLINE Pack log_of_one_plus(Pack x, Pack& inverse) {
+  constexpr double kLn2High = 6.93147180369123816490e-01;
+  constexpr double kLn2Low = 1.90821492927058770002e-10;
+  constexpr double kSeries[] = {-1.0 / 2, 1.0 / 3, -1.0 / 4, 1.0 / 5, -1.0 / 6, 1.0 / 7, -1.0 / 8, 1.0 / 9, -1.0 / 10};
+  alignas(64) constexpr double kLogs[16] = {0.0,
+                                            0.06062462181643484,
+                                            0.11778303565638346,
+                                            0.17185025692665923,
+                                            0.22314355131420976,
+                                            0.27193371548364176,
+                                            0.31845373111853459,
+                                            0.36290549368936847,
+                                            0.40546510810816438,
+                                            0.44628710262841953,
+                                            0.48550781578170082,
+                                            0.52324814376454787,
+                                            0.55961578793542266,
+                                            0.59470710774669278,
+                                            0.62860865942237409,
+                                            0.66139848224536502};
+  const Pack u = 1.0 + x;
+  const Pack guess = (Pack)_mm512_rcp14_pd((__m512d)u);
+  const Pack better = guess + guess * (1.0 - u * guess);
+  inverse = better + better * (1.0 - u * better);
+  constexpr std::int64_t kHalf = std::int64_t{1} << 47;
+  const Bits bits = (as_bits(guess) + kHalf) & ~(2 * kHalf - 1);
+  const Pack r = as_pack(bits);
+  const __m512d low = _mm512_load_pd(kLogs), high = _mm512_load_pd(kLogs + 8);
+  const Pack log_mantissa = (Pack)_mm512_permutex2var_pd(low, (__m512i)(bits >> 48), high);
+  const Pack n = (Pack)_mm512_getexp_pd((__m512d)r);
+  const Pack c = select(r == broadcast(1.0), x, u * r - 1.0);
+  const Pack series = c + c * c * polynomial(kSeries, c);
+  return (series - (n * kLn2Low + log_mantissa)) - n * kLn2High;
+}
+
+#else
+
+// log(1 + x) and 1 / (1 + x) for 0 <= x < 1e300, by one division: log(1 + x) as above, exact for small x.
+GAUSSMIX_INLINE Pack log_of_one_plus(Pack x, Pack& inverse) {
+  constexpr double kLn2High = 6.93147180369123816490e-01;
+  constexpr double kLn2Low = 1.90821492927058770002e-10;
+  constexpr std::int64_t kSqrtHalf = 0x3fe6a09e667f3bcd;
+  constexpr double kSeries[] = {2.0 / 3,  2.0 / 5,  2.0 / 7,  2.0 / 9,  2.0 / 11, 2.0 / 13,
+                                2.0 / 15, 2.0 / 17, 2.0 / 19, 2.0 / 21, 2.0 / 23};
+  const Pack u = 1.0 + x;
+  const Bits bits = as_bits(u) - kSqrtHalf;
+  const Bits exponent = bits >> 52;
+  const Pack m = as_pack((bits & std::int64_t{0x000fffffffffffff}) + kSqrtHalf);
+  constexpr std::int64_t kRoundBits = 0x4338000000000000;
+  const Pack n = as_pack(exponent + kRoundBits) - 6755399441055744.0;
+  const Pack f = select(exponent == Bits{}, x, m - 1.0);
+  const Pack quotient = 1.0 / ((f + 2.0) * u);
+  inverse = (f + 2.0) * quotient;
+  const Pack s = f * u * quotient;
+  const Pack z = s * s;
+  return n * kLn2High + (2.0 * s + (s * z * polynomial(kSeries, z) + n * kLn2Low));
+}
+
+#endif
 #endif
 
 }  // namespace gaussmix::GAUSSMIX_ISA

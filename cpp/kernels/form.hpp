@@ -8,9 +8,9 @@ namespace gaussmix::GAUSSMIX_ISA {
 // The work on the rows of a block, one tile after the other. The calls are virtual: a tile is long enough for them.
 class FormKernel {
  public:
-  // Takes up to tile.size rows; load_weights and add_log_prior do the rest.
+  // Takes up to tile.size rows; load_weights, score_background and add_log_prior do the rest.
   virtual void load(const Rows& rows, std::size_t first, int count) = 0;
-  // Sets the scores of the tile.
+  // Sets the scores of the components.
   virtual void score() = 0;
   // Adds the sums of the tile, whose scores are normalized.
   virtual void add(const Partial& partial) = 0;
@@ -20,7 +20,7 @@ class FormKernel {
   Tile tile;
 
  protected:
-  FormKernel(int size, int n_components, Arena& arena) : tile(size, n_components, arena) {}
+  FormKernel(int size, const Mixture& m, Arena& arena) : tile(size, m, arena) {}
   ~FormKernel() = default;
 };
 

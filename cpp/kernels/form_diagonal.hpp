@@ -9,7 +9,7 @@ namespace gaussmix::GAUSSMIX_ISA {
 class Diagonal final : public FormKernel {
  public:
   Diagonal(const Mixture& m, const Real* packed, Arena& arena, bool)
-      : FormKernel(kTileRows, m.n_components, arena),
+      : FormKernel(kTileRows, m, arena),
         mixture_(m),
         dp_(static_cast<int>(padded(m.n_features))),
         packed_(packed),

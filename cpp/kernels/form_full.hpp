@@ -16,7 +16,7 @@ inline int full_tile_rows(const Mixture& m, bool keep) {
 class Full final : public FormKernel {
  public:
   Full(const Mixture& m, const Real* packed, Arena& arena, bool keep)
-      : FormKernel(full_tile_rows(m, keep), m.n_components, arena),
+      : FormKernel(full_tile_rows(m, keep), m, arena),
         mixture_(m),
         dp_(static_cast<int>(padded(m.n_features))),
         keep_(keep),

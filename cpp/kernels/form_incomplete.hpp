@@ -10,7 +10,7 @@ namespace gaussmix::GAUSSMIX_ISA {
 class Incomplete final : public FormKernel {
  public:
   Incomplete(const Mixture& m, const Real* packed, Arena& arena, bool sums)
-      : FormKernel(kRows, m.n_components, arena),
+      : FormKernel(kRows, m, arena),
         d_(m.n_features),
         n_components_(m.n_components),
         n_factors_(Directions::n_factors_of(m)),
@@ -50,6 +50,7 @@ class Incomplete final : public FormKernel {
 
   void load(const Rows& rows, std::size_t first, int count) override {
     load_columns(rows, first, count, kRows, columns_);
+    if (tile.n_observed) count_observed(columns_, kRows, d_, tile.n_observed);
     if (directions_.are_those_of(columns_)) return;
     add_pending();
     directions_.take(rows, first, count, columns_);
@@ -62,8 +63,10 @@ class Incomplete final : public FormKernel {
       find_residuals(k);
       const Real *missing = directions_.missing_terms(), *log_lengths = directions_.log_lengths(factor);
       for (int n = 0; n < kRows; n += kLanes) {
-        const Pack score = score_of(packed_[k], fetch(squares_ + n));
-        store(tile.of(k) + n, score + (fetch(missing + n) - fetch(log_lengths + n)));
+        const Pack score = score_of(packed_[k], fetch(squares_ + n)),
+                   term = fetch(missing + n) - fetch(log_lengths + n);
+        store(tile.of(k) + n, tile.terms ? score : score + term);
+        if (tile.terms) store(tile.terms + static_cast<std::size_t>(k) * kRows + n, term);
       }
     }
   }
@@ -128,7 +131,7 @@ class Incomplete final : public FormKernel {
   // Sets weights_ to the weighted responsibilities, and adds them to the count and to what is pending. Returns whether
   // any row has a share.
   bool find_weights(int k, double& count) {
-    Real* const pending = pending_of(k);
+    Real *const pending = pending_of(k), *const surplus = tile.surplus;
     Pack total{};
     unsigned any = 0;
     for (int n = 0; n < kRows; n += kLanes) {
@@ -136,7 +139,9 @@ class Incomplete final : public FormKernel {
       const Pack w = select(r >= broadcast(kNegligible), r * fetch(tile.weight + n), Pack{});
       any |= at_least(r, broadcast(kNegligible));
       store(weights_ + n, w);
-      store(pending + n, fetch(pending + n) + w);
+      // The covariance of missing values under a t distribution has the weight r, not r u.
+      const Pack own = surplus ? w / (Real(1) + fetch(surplus + static_cast<std::size_t>(k) * kRows + n)) : w;
+      store(pending + n, fetch(pending + n) + own);
       total += w;
     }
     count += sum_lanes(total);

@@ -12,10 +12,7 @@ namespace gaussmix::GAUSSMIX_ISA {
 class IncompleteAxes final : public FormKernel {
  public:
   IncompleteAxes(const Mixture& m, const Real* packed, Arena& arena, bool)
-      : FormKernel(kTileRows, m.n_components, arena),
-        mixture_(m),
-        dp_(static_cast<int>(padded(m.n_features))),
-        packed_(packed) {
+      : FormKernel(kTileRows, m, arena), mixture_(m), dp_(static_cast<int>(padded(m.n_features))), packed_(packed) {
     const std::size_t size = static_cast<std::size_t>(m.n_features) * kTileRows;
     columns_ = arena.take(size);
     errors_ = arena.take(m.noise == Noise::none ? 0 : size);
@@ -44,6 +41,7 @@ class IncompleteAxes final : public FormKernel {
   void load(const Rows& rows, std::size_t first, int count) override {
     const int d = mixture_.n_features;
     load_columns(rows, first, count, kTileRows, columns_);
+    if (tile.n_observed) count_observed(columns_, kTileRows, d, tile.n_observed);
     if (mixture_.noise == Noise::none) return;
     load_columns(Rows{rows.noise, Scalar::float64, rows.n_rows, d, nullptr, nullptr}, first, count, kTileRows, errors_);
   }
@@ -99,12 +97,15 @@ class IncompleteAxes final : public FormKernel {
       }
       term += select(known, Pack{}, broadcast(missing[j]));
     }
-    store(tile.of(k) + n, score_of(packed_[k], square) + term);
+    const Pack score = score_of(packed_[k], square);
+    store(tile.of(k) + n, tile.terms ? score : score + term);
+    if (tile.terms) store(tile.terms + static_cast<std::size_t>(k) * kTileRows + n, term);
   }
 
   GAUSSMIX_ONCE void add_component(int k, const Partial& partial) {
     const Real *mean = component(k), *factor = mean + dp_;
     double* shift = partial.shifts + static_cast<std::size_t>(k) * dp_;
+    const std::size_t line = static_cast<std::size_t>(k) * kTileRows;
     for (int j = 0; j < mixture_.n_features; ++j) {
       Pack first{}, second{};
       for (int n = 0; n < kTileRows; n += kLanes) {
@@ -114,7 +115,9 @@ class IncompleteAxes final : public FormKernel {
         // A row without a share may be infinitely far.
         const Pack z = select(known & (w > Pack{}), (x - mean[j]) * factor[j] * inverse, Pack{});
         first += w * z;
-        second += w * (z * z + select(known, error * inverse, broadcast(1.0)));
+        // The variance of missing values under a t distribution has the weight r, not r u.
+        const Pack scale = tile.surplus ? Real(1) / (Real(1) + fetch(tile.surplus + line + n)) : broadcast(1.0);
+        second += w * (z * z + select(known, error * inverse, scale));
       }
       shift[j] += sum_lanes(first);
       partial.scatter[mixture_.form == Form::spherical ? k : static_cast<std::size_t>(k) * dp_ + j] +=

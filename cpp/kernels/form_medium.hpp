@@ -26,7 +26,7 @@ inline bool is_medium(const Mixture& m) {
 class Medium final : public FormKernel {
  public:
   Medium(const Mixture& m, const Real* packed, Arena& arena, bool sums)
-      : FormKernel(medium_tile_rows(m, sums), m.n_components, arena),
+      : FormKernel(medium_tile_rows(m, sums), m, arena),
         d_(m.n_features),
         n_components_(m.n_components),
         component_size_(m.n_features + panels_size(m.n_features)),

@@ -15,7 +15,7 @@ inline constexpr int kSmallRows = 128;
 class AnySmall : public FormKernel {
  public:
   AnySmall(const Mixture& m, const Real* packed, Arena& arena)
-      : FormKernel(kSmallRows, m.n_components, arena), mixture_(m), n_components_(m.n_components), packed_(packed) {
+      : FormKernel(kSmallRows, m, arena), mixture_(m), n_components_(m.n_components), packed_(packed) {
     columns_ = arena.take(static_cast<std::size_t>(m.n_features) * kSmallRows);
     const std::size_t size = packed_size(m) * kLanes;
     lanes_ = arena.take(size);

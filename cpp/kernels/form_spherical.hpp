@@ -11,7 +11,7 @@ namespace gaussmix::GAUSSMIX_ISA {
 class Spherical final : public FormKernel {
  public:
   Spherical(const Mixture& m, const Real* packed, Arena& arena, bool)
-      : FormKernel(kTileRows, m.n_components, arena),
+      : FormKernel(kTileRows, m, arena),
         mixture_(m),
         dp_(static_cast<int>(padded(m.n_features))),
         packed_(packed),

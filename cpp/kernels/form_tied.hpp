@@ -13,6 +13,9 @@
 // serves:
 //   sum_k r_k (z - nu_k)(z - nu_k)' = z z' - sum_k (s_k nu_k' + nu_k s_k' + r_k nu_k nu_k'),  s_k = r_k (z - nu_k).
 // The last sum needs only the counts and the shifts of a block, and cancellation costs less than two digits.
+//
+// Both identities need responsibilities of components with the sum one. With a background the outer products are summed
+// pair by pair.
 #pragma once
 
 #include "kernels/distance.hpp"
@@ -25,10 +28,10 @@ namespace gaussmix::GAUSSMIX_ISA {
 class Tied final : public FormKernel {
  public:
   Tied(const Mixture& m, const Real* packed, Arena& arena, bool)
-      : FormKernel(kTileRows, m.n_components, arena),
+      : FormKernel(kTileRows, m, arena),
         mixture_(m),
         dp_(static_cast<int>(padded(m.n_features))),
-        pairwise_(m.n_components > 512 && m.n_components > 4 * m.n_features),
+        pairwise_(m.background || (m.n_components > 512 && m.n_components > 4 * m.n_features)),
         packed_(packed),
         survivors_(kTileRows, arena),
         shares_(arena) {
@@ -66,7 +69,7 @@ class Tied final : public FormKernel {
     for (std::size_t i = 0; i < d; ++i) {
       for (std::size_t j = i; j < d; ++j) factor[i * dp + j] = static_cast<Real>(m.factors[i * d + j]);
     }
-    bool near = true;
+    bool near = !m.background;
     for (int k = 0; k < m.n_components; ++k) {
       for (std::size_t i = 0; i < d; ++i) {
         const Real difference = static_cast<Real>(m.means[k * d + i] - center[i]);

@@ -12,7 +12,7 @@ namespace gaussmix::GAUSSMIX_ISA {
 class Turned final : public FormKernel {
  public:
   Turned(const Mixture& m, const Real* packed, Arena& arena, bool sums)
-      : FormKernel(sums ? 2 * kTileRows : kTileRows, m.n_components, arena),
+      : FormKernel(sums ? 2 * kTileRows : kTileRows, m, arena),
         mixture_(m),
         d_(m.n_features),
         packed_(packed),

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/form.hpp"
+#include "kernels/tails.hpp"
 #include "kernels/whiten.hpp"
 #include "threads.hpp"
 
@@ -96,7 +97,7 @@ class Wide final : public FormKernel {
   // To sum over blocks of `size` rows. Whitened rows are kept until their responsibilities are known. If they are too
   // many, the rows that have a share are whitened again.
   Wide(const Mixture& m, const Real* packed, Arena& arena, int size, bool sums)
-      : FormKernel(size, m.n_components, arena),
+      : FormKernel(size, m, arena),
         d_(m.n_features),
         dp_(static_cast<int>(padded(m.n_features))),
         n_components_(m.n_components),
@@ -262,6 +263,7 @@ inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* pack
                             double* const* scratch, int n_threads, double* sums) {
   Arena arena(shared);
   Wide wide(m, packed, arena, kWideRows, true);
+  TailKernel tails(m, wide.tile, arena);
   const Partial partial(m, sums);
   // Two items for each thread at least, and the same number for each: 3 components would keep one of 2 threads waiting.
   const int k_count = m.n_components, n_parts = n_threads == 1 ? 1 : (2 * n_threads + k_count - 1) / k_count;
@@ -278,11 +280,15 @@ inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* pack
       Arena own(scratch[thread]);
       wide.score_chunk(k, c * Wide::kChunk, Wide::Thread(wide, own).interleaved);
     });
+    tails.score(wide.tile, 0, n_chunks * Wide::kChunk);
+    score_background(rows, m, first, count, wide.tile);
     add_log_prior(rows, first, count, wide.tile);
     parallel_for(n_chunks, n_threads, [&](std::int64_t c, int) {
       const int begin = static_cast<int>(c) * Wide::kChunk;
       normalize(wide.tile, begin, begin + Wide::kChunk, likelihood[c], entropy[c]);
     });
+    if (m.background) *partial.background += sum_of_background(wide.tile, 0, n_chunks * Wide::kChunk);
+    tails.weigh(wide.tile, 0, n_chunks * Wide::kChunk);
     parallel_for(k_count * n_parts, n_threads, [&](std::int64_t item, int thread) {
       Arena own(scratch[thread]);
       Wide::Thread buffers(wide, own);
@@ -293,6 +299,7 @@ inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* pack
       *partial.entropy += entropy[c];
     }
   }
+  tails.finish(partial);
 }
 
 }  // namespace gaussmix::GAUSSMIX_ISA

@@ -17,6 +17,7 @@
 #include "kernels/form_tied.hpp"
 #include "kernels/form_turned.hpp"
 #include "kernels/form_wide.hpp"
+#include "kernels/tails.hpp"
 
 namespace gaussmix {
 namespace GAUSSMIX_ISA {
@@ -101,11 +102,13 @@ Layout layout(const Mixture& m) {
   const FormFunctions& form = form_for(m);
   Arena arena(nullptr);
   Kernel kernel(m, form, nullptr, arena, true);
+  const TailKernel tails(m, (*kernel).tile, arena);
   Layout sizes = {form.packed_size(m) * sizeof(Real) / sizeof(double) + 1, arena.used(),
                   places_in_partial(m, kPad).size, 0};
   if (is_wide(m)) {
     Arena shared(nullptr), scratch(nullptr);
     Wide wide(m, nullptr, shared, kWideRows, true);
+    const TailKernel shared_tails(m, wide.tile, shared);
     Wide::Thread thread(wide, scratch);
     sizes.shared = shared.used();
     if (scratch.used() > sizes.scratch) sizes.scratch = scratch.used();
@@ -125,6 +128,7 @@ void accumulate(const Rows& rows, const Mixture& m, const double* packed, std::s
   Arena arena(scratch);
   Kernel form(m, form_for(m), packed, arena, true);
   FormKernel& kernel = *form;
+  TailKernel tails(m, kernel.tile, arena);
   const Partial partial(m, sums);
   for (std::size_t first = begin; first < end; first += kernel.tile.size) {
     const int count = rows_of_tile(kernel, first, end);
@@ -132,14 +136,19 @@ void accumulate(const Rows& rows, const Mixture& m, const double* packed, std::s
     prefetch_rows(rows, first + count, end, kernel.tile.size);
     load_weights(rows, first, count, kernel.tile);
     kernel.score();
+    tails.score(kernel.tile, 0, kernel.tile.size);
+    score_background(rows, m, first, count, kernel.tile);
     add_log_prior(rows, first, count, kernel.tile);
     double log_likelihood = 0.0, entropy = 0.0;
     normalize(kernel.tile, 0, kernel.tile.size, log_likelihood, entropy);
     *partial.log_likelihood += log_likelihood;
     *partial.entropy += entropy;
+    if (m.background) *partial.background += sum_of_background(kernel.tile, 0, kernel.tile.size);
+    tails.weigh(kernel.tile, 0, kernel.tile.size);
     kernel.add(partial);
   }
   kernel.finish(partial);
+  tails.finish(partial);
 }
 
 void accumulate_together(const Rows& rows, const Mixture& m, const double* packed, double* shared,
@@ -157,11 +166,14 @@ void score(const Rows& rows, const Mixture& m, const double* packed, std::size_t
   Arena arena(scratch);
   Kernel form(m, form_for(m), packed, arena, false);
   FormKernel& kernel = *form;
+  TailKernel tails(m, kernel.tile, arena);
   for (std::size_t first = begin; first < end; first += kernel.tile.size) {
     const int count = rows_of_tile(kernel, first, end);
     kernel.load(rows, first, count);
     prefetch_rows(rows, first + count, end, kernel.tile.size);
     kernel.score();
+    tails.score(kernel.tile, 0, kernel.tile.size);
+    score_background(rows, m, first, count, kernel.tile);
     add_log_prior(rows, first, count, kernel.tile);
     write_scores(kernel.tile, first, count, out);
   }

@@ -46,11 +46,13 @@ static inline std::size_t padded(std::size_t size, int pad) { return (size + pad
 // Where the pieces of a partial begin; dp is d rounded up.
 struct Places {
   std::size_t dp;
-  std::size_t counts;  // (k,); before them the log likelihood and the entropy
+  std::size_t counts;  // (k,); before them the log likelihood, the entropy and the sum of the background
   std::size_t shifts;  // (k, dp)
   // full (k, dp, dp) lower triangles | tied (dp, dp) lower triangle | diagonal (k, dp) | spherical (k,)
   std::size_t scatter;
   std::size_t overlap;  // tied (k, k rounded up like d)
+  std::size_t rows;     // of t distributions: the counts; those before are sums of r u
+  std::size_t slopes;
   std::size_t size;
 };
 static inline Places places_in_partial(const Mixture& m, int pad) {
@@ -61,7 +63,9 @@ static inline Places places_in_partial(const Mixture& m, int pad) {
                                          : form == Form::tied     ? dp * dp
                                          : form == Form::diagonal ? k * dp
                                                                   : padded(k, pad));
-  return {dp, counts, shifts, scatter, overlap, overlap + (m.form == Form::tied ? k * padded(k, pad) : 0)};
+  const std::size_t rows = overlap + (m.form == Form::tied ? k * padded(k, pad) : 0);
+  const std::size_t slopes = rows + (m.tails ? padded(k, pad) : 0);
+  return {dp, counts, shifts, scatter, overlap, rows, slopes, slopes + slopes - rows};
 }
 
 // Two for each instruction set: tiles in double precision, and in single precision (sums only, no scores).

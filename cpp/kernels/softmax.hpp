@@ -24,7 +24,7 @@ GAUSSMIX_INLINE Pack score_of(Real offset, Pack squared_distance) {
 
 GAUSSMIX_INLINE Pack greatest_score(const Tile tile, int n) {
   Pack greatest = broadcast(-kInfinity);
-  for (int k = 0; k < tile.n_components; ++k) greatest = larger(greatest, fetch(tile.of(k) + n));
+  for (int k = 0; k < tile.n_scores; ++k) greatest = larger(greatest, fetch(tile.of(k) + n));
   return greatest;
 }
 
@@ -37,7 +37,7 @@ GAUSSMIX_INLINE void normalize(const Tile tile, int begin, int end, double& log_
     store(sum + n, Pack{});
     store(information + n, Pack{});
   }
-  for (int k = 0; k < tile.n_components; ++k) {
+  for (int k = 0; k < tile.n_scores; ++k) {
     for (int n = begin; n < end; n += kLanes) {
       Real* score = tile.of(k) + n;
       // -inf - -inf is NaN, for which at_least is false: such rows are handled below.
@@ -72,11 +72,20 @@ GAUSSMIX_INLINE void normalize(const Tile tile, int begin, int end, double& log_
   total_entropy = sum_lanes(entropy);
 }
 
+// The sum of the weighted responsibilities of the background, of normalized scores.
+GAUSSMIX_INLINE double sum_of_background(const Tile tile, int begin, int end) {
+  Pack total{};
+  for (int n = begin; n < end; n += kLanes) {
+    total += fetch(tile.background() + n) * fetch(tile.normal + n) * fetch(tile.weight + n);
+  }
+  return sum_lanes(total);
+}
+
 #ifndef GAUSSMIX_SINGLE
 // Replaces the scores of a pack of rows by exp(score - reference), without omissions, and returns their sum.
 GAUSSMIX_INLINE Pack exponentiate(const Tile tile, int n, Pack reference) {
   Pack sum{};
-  for (int k = 0; k < tile.n_components; ++k) {
+  for (int k = 0; k < tile.n_scores; ++k) {
     const Pack below = fetch(tile.of(k) + n) - reference;
     Pack share = exp_nonpositive(larger(below, broadcast(kLogSmallest)));
     share = select(below > broadcast(kLogSmallest), share, Pack{});
@@ -88,7 +97,7 @@ GAUSSMIX_INLINE Pack exponentiate(const Tile tile, int n, Pack reference) {
 
 // Writes the scores of the tile's first `count` rows to the arrays that are not null, without omissions.
 GAUSSMIX_ONCE void write_scores(const Tile tile, std::size_t first, int count, const Scores& out) {
-  const int k_count = tile.n_components;
+  const int k_count = tile.n_scores;
   for (int n = 0; n < count; n += kLanes) {
     Pack greatest = broadcast(-kInfinity), label{};
     for (int k = 0; k < k_count; ++k) {

@@ -36,41 +36,53 @@ class Arena {
 struct Partial {
   double* log_likelihood;
   double* entropy;
+  double* background;
   double* counts;
   double* shifts;
   double* scatter;
   double* overlap;
+  double *rows, *slopes;  // of t distributions
 
   Partial(const Mixture& m, double* sums) {
     const Places at = places_in_partial(m, kPad);
     log_likelihood = sums;
     entropy = sums + 1;
+    background = sums + 2;
     counts = sums + at.counts;
     shifts = sums + at.shifts;
     scatter = sums + at.scatter;
     overlap = m.form == Form::tied ? sums + at.overlap : nullptr;
+    rows = sums + at.rows;
+    slopes = sums + at.slopes;
   }
 };
 
-// The scores of a tile and derived quantities: one column per row, one line per component. Functions take a copy: the
-// compiler must assume that a store of a pack changes a tile that is referred to, and would read it again.
+// The scores of a tile and derived quantities: one column per row, one line per component and one for the background,
+// if there is one. Functions take a copy: the compiler must assume that a store of a pack changes a tile that is
+// referred to, and would read it again.
 struct Tile {
   int size;  // rows it holds: a multiple of the lanes
   int n_components;
-  Real* scores;       // (k, size): scores, then exp(score - greatest)
+  int n_scores;
+  Real* scores;       // (n_scores, size): scores, then exp(score - greatest)
   Real* weight;       // (size,)
   Real* normal;       // (size,) 1 / sum_k exp(score - greatest); 0 for a row without density or weight
   Real* greatest;     // (size,) the greatest score
   Real* information;  // (size,) sum_k exp(score - greatest) (score - greatest)
+  // Of t distributions (tails.hpp), else null:
+  Real* surplus = nullptr;     // (k, size) u - 1
+  Real* terms = nullptr;       // (k, size) what missing values add to the score
+  Real* n_observed = nullptr;  // (size,) how many values are not missing
 
-  Tile(int size, int n_components, Arena& arena) : size(size), n_components(n_components) {
-    scores = arena.take(static_cast<std::size_t>(n_components) * size);
+  Tile(int size, const Mixture& m, Arena& arena) : size(size), n_components(m.n_components), n_scores(n_scores_of(m)) {
+    scores = arena.take(static_cast<std::size_t>(n_scores) * size);
     weight = arena.take(size);
     normal = arena.take(size);
     greatest = arena.take(size);
     information = arena.take(size);
   }
   Real* of(int component) const { return scores + static_cast<std::size_t>(component) * size; }
+  Real* background() const { return of(n_components); }
 };
 
 // Calls use(const T*) with the rows' data in their own type.
@@ -202,6 +214,18 @@ GAUSSMIX_ONCE void transpose_tile(const Real* rows, int stride, int d, Real* col
   load_columns(rows, stride, kTileRows, kTileRows, d, columns);
 }
 
+// The numbers of values (size,) that are not missing.
+inline void count_observed(const Real* columns, int size, int d, Real* to) {
+  for (int n = 0; n < size; n += kLanes) {
+    Pack count{};
+    for (int j = 0; j < d; ++j) {
+      const Pack x = fetch(columns + static_cast<std::size_t>(j) * size + n);
+      count += select(x == x, broadcast(1.0), Pack{});
+    }
+    store(to + n, count);
+  }
+}
+
 inline void load_weights(const Rows& rows, std::size_t first, int count, const Tile tile) {
   if (rows.weights) {
     for (int n = 0; n < count; ++n) tile.weight[n] = static_cast<Real>(rows.weights[first + n]);
@@ -211,9 +235,31 @@ inline void load_weights(const Rows& rows, std::size_t first, int count, const T
   for (int n = count; n < tile.size; ++n) tile.weight[n] = 0.0;
 }
 
+// Sets the scores of the background, if there is one: a missing number has no density.
+inline void score_background(const Rows& rows, const Mixture& m, std::size_t first, int count, const Tile tile) {
+  if (!m.background) return;
+  const int d = m.n_features;
+  const double* log_lengths = m.background + 1;
+  double whole = m.background[0];
+  for (int j = 0; j < d; ++j) whole -= log_lengths[j];
+  for (int n = 0; n < tile.size; ++n) tile.background()[n] = static_cast<Real>(whole);
+  if (!m.incomplete) return;
+  with_data(rows, [&](auto* data) {
+    const auto* from = data + first * d;
+    for (int n = 0; n < count; ++n, from += d) {
+      double score = m.background[0];
+      for (int j = 0; j < d; ++j) {
+        const double value = static_cast<double>(from[j]);
+        if (value == value) score -= log_lengths[j];
+      }
+      tile.background()[n] = static_cast<Real>(score);
+    }
+  });
+}
+
 inline void add_log_prior(const Rows& rows, std::size_t first, int count, const Tile tile) {
   if (!rows.log_prior) return;
-  const int k = tile.n_components;
+  const int k = tile.n_scores;
   for (int n = 0; n < count; ++n) {
     const double* prior = rows.log_prior + (first + n) * static_cast<std::size_t>(k);
     for (int c = 0; c < k; ++c) tile.of(c)[n] += static_cast<Real>(prior[c]);

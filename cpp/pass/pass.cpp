@@ -21,9 +21,14 @@ void for_each_sum(const Mixture& m, int pad, double* partial, Sums& sums, Visit 
   const std::size_t k = m.n_components, d = m.n_features;
   visit(partial[0], *sums.log_likelihood);
   visit(partial[1], *sums.entropy);
+  visit(partial[2], *sums.background);
   for (std::size_t c = 0; c < k; ++c) {
-    visit(partial[at.counts + c], sums.counts[c]);
+    visit(partial[at.counts + c], m.tails ? sums.scaled_counts[c] : sums.counts[c]);
     for (std::size_t j = 0; j < d; ++j) visit(partial[at.shifts + c * at.dp + j], sums.shifts[c * d + j]);
+  }
+  for (std::size_t c = 0; m.tails && c < k; ++c) {
+    visit(partial[at.rows + c], sums.counts[c]);
+    visit(partial[at.slopes + c], sums.slopes[c]);
   }
   const Form form = form_of_sums(m);
   const std::size_t matrices = form == Form::full ? k : form == Form::tied ? 1 : 0;
@@ -72,7 +77,7 @@ Rows part_of(const Rows& rows, const Mixture& m, std::size_t begin, std::size_t 
   part.data = static_cast<const char*>(rows.data) + begin * rows.n_features * bytes_of(rows.scalar);
   part.n_rows = end - begin;
   if (rows.weights) part.weights = rows.weights + begin;
-  if (rows.log_prior) part.log_prior = rows.log_prior + begin * m.n_components;
+  if (rows.log_prior) part.log_prior = rows.log_prior + begin * n_scores_of(m);
   return part;
 }
 

@@ -27,11 +27,15 @@ struct Rows {
   std::size_t n_rows;
   int n_features;
   const double* weights;          // (n,) or null: every row counts once
-  const double* log_prior;        // (n, k) row-major or null: added to the scores
+  const double* log_prior;        // (n, n_scores) row-major or null: added to the scores
   const double* noise = nullptr;  // (n, numbers_of_noise) row-major or null
 };
 
 // score[n, k] = offsets[k] - 1/2 | (x[n] - means[k]) W[k] |^2, where W[k] is factors[k] or basis factors[k]
+//
+// For t distributions the offsets are zero, and `tails` has the numbers of each component: offset | 1 / nu, 0 if it is
+// normal | nu / 2 | for 0, ..., d observed features: what is added to the offset | K (core/student.py). Rows may have
+// missing values, but no errors.
 struct Mixture {
   Form form;
   int n_components;
@@ -42,7 +46,15 @@ struct Mixture {
   const double* basis = nullptr;  // (d, d) for diagonal or spherical factors | null
   bool incomplete = false;        // whether rows may have missing values (NaN) or errors; then there is no basis
   Noise noise = Noise::none;      // of such rows; full for full and tied factors only
+  // (1 + d,) or null: the log weight of uniform noise, and the logs of the lengths of its box. Its score is one more,
+  // after those of the components: the log weight minus the log lengths of the features that are not missing.
+  const double* background = nullptr;
+  const double* tails = nullptr;  // (k, tail_numbers(d)) or null
 };
+static inline std::size_t tail_numbers(int n_features) { return 3 + 2 * (static_cast<std::size_t>(n_features) + 1); }
+
+// The scores of a row.
+static inline int n_scores_of(const Mixture& m) { return m.n_components + (m.background ? 1 : 0); }
 
 // A basis is estimated from the full scatter.
 static inline Form form_of_sums(const Mixture& m) { return m.basis ? Form::full : m.form; }
@@ -56,13 +68,18 @@ struct Sums {
   double* overlap;  // tied (k, k): form_tied.hpp | null
   double* log_likelihood;  // ()      sum of weight log p(x)
   double* entropy;         // ()      sum of -r log p(k | x)
+  double* background;      // ()      sum of r of the background
+  // For t distributions, else null; shifts and scatter are then sums of r u y and r u y y', u = (nu + d) / (nu +
+  // |y|^2).
+  double* scaled_counts = nullptr;  // (k,) sum of r u
+  double* slopes = nullptr;         // (k,) derivative of the log likelihood with respect to 1 / nu
 };
 
 struct Scores {
   double* log_density;       // (n,) or null
-  double* responsibilities;  // (n, k) row-major or null
+  double* responsibilities;  // (n, n_scores) row-major or null
   std::int64_t* labels;      // (n,) or null: the first component of greatest score
-  double* scores;            // (n, k) row-major or null
+  double* scores;            // (n, n_scores) row-major or null
 };
 
 // Rows per block. Each block is summed separately and the blocks are added in order, so the bits do not depend on

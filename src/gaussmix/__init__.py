@@ -35,8 +35,11 @@ if TYPE_CHECKING:
         GaussianMixtureImputer,
         GaussianMixtureOutlierDetector,
         GaussianMixtureRegressor,
+        StudentMixture,
     )
+    from gaussmix.fitting.adaptation import adapt, adapt_groups
     from gaussmix.fitting.agglomeration_tree import agglomerate
+    from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
     from gaussmix.inference import (
         bootstrap,
         choose_n_components,
@@ -66,8 +69,12 @@ __all__ = [
     "Mixture",
     "MixtureClassifier",
     "ModelFileError",
+    "NormalInverseWishart",
     "StoredMoments",
+    "StudentMixture",
     "__version__",
+    "adapt",
+    "adapt_groups",
     "agglomerate",
     "align",
     "bootstrap",
@@ -96,9 +103,13 @@ _LATER = {
     "GaussianMixtureImputer": "gaussmix.estimators",
     "GaussianMixtureOutlierDetector": "gaussmix.estimators",
     "GaussianMixtureRegressor": "gaussmix.estimators",
+    "StudentMixture": "gaussmix.estimators",
     "MixtureClassifier": "gaussmix.classification",
+    "NormalInverseWishart": "gaussmix.fitting.normal_inverse_wishart",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",
+    "adapt": "gaussmix.fitting.adaptation",
+    "adapt_groups": "gaussmix.fitting.adaptation",
     "agglomerate": "gaussmix.fitting.agglomeration_tree",
     "align": "gaussmix.components.matching",
     "bootstrap": "gaussmix.inference",

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.command_line import fails, run, succeeds
+from helpers.noisy import noisy_clusters
 from rich.console import Console
 
 import gaussmix
@@ -475,3 +476,31 @@ def test_scores_count_rows_with_values(tmp_path):
     assert "no value in the columns of the model" in fails("score", tmp_path / "model.json", tmp_path / "empty.csv")
     summary = " ".join(succeeds("fit", tmp_path / "rows.csv", "-k", 1, "-o", tmp_path / "m.json").stdout.split())
     assert f"log-likelihood {fitted.score(rows) * 38:.4f}" in summary
+
+
+def test_noise_is_fitted_applied_and_compared(tmp_path):
+    rows, _ = noisy_clusters(0)
+    table, model = tmp_path / "rows.csv", tmp_path / "model.json"
+    pd.DataFrame(rows, columns=["a", "b"]).to_csv(table, index=False)
+    said = succeeds("fit", table, "-k", 3, "--noise", "--report", "-o", model)
+    expected = GaussianMixture(3, noise="uniform", random_state=0).fit(rows)
+    mixture = gaussmix.load(model)
+    assert mixture.background.weight == pytest.approx(expected.noise_weight_, rel=1e-9)
+    assert "uniform noise" in said.stdout
+    succeeds("predict", model, table, "--proba", "-o", tmp_path / "out.csv")
+    found = pd.read_csv(tmp_path / "out.csv")
+    assert list(found) == ["label", "p0", "p1", "p2", "p_noise"]
+    np.testing.assert_array_equal(found["label"], mixture.labels(rows))
+    chosen = succeeds("select", table, "-k", "3", "--covariance-type", "EII", "--noise", "--json")
+    assert json.loads(chosen.stdout)["best"]["noise"] is True
+
+
+def test_fit_trims_rows_and_bounds_variances(table, rows, tmp_path):
+    model = tmp_path / "model.json"
+    printed = succeeds(
+        *["fit", table, "--columns", "length,width", "-k", 3, "--trim", 0.1, "--max-variance-ratio", 1, "-o", model]
+    )
+    expected = GaussianMixture(3, trim=0.1, max_variance_ratio=1, random_state=0).fit(rows)
+    np.testing.assert_allclose(Mixture.load(model).covariance.dense(), expected.covariances_, rtol=1e-9)
+    assert "12 (share 0.1)" in printed.stdout
+    assert "trim must be a share" in fails("fit", table, "--columns", "length,width", "-k", 3, "--trim", 2)

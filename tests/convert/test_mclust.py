@@ -81,7 +81,7 @@ def parameters(**changes):
         ({"parameters": parameters()}, "model has no entry 'modelName'"),
         ({"modelName": "ABC", "parameters": parameters()}, "covariance_type must be one of"),
         ({"modelName": "V", "parameters": parameters(variance={"sigmasq": None})}, "covariances"),
-        ({"modelName": "V", "parameters": parameters(pro=[0.4, 0.4, 0.2], Vinv=[0.1])}, "noise component"),
+        ({"modelName": "V", "parameters": parameters(pro=[0.4, 0.4, 0.2])}, "no entry 'Vinv'"),
         ({"modelName": "V", "parameters": [1.0]}, "parameters must be a list with names"),
         ([1.0], "model must be a list with names"),
     ],
@@ -89,3 +89,13 @@ def parameters(**changes):
 def test_anything_else_is_refused(model, message):
     with pytest.raises(ValueError, match=message):
         from_mclust(model)
+
+
+@pytest.mark.parametrize("data", [None, [[0.0], [4.0], [9.0]]])
+def test_noise_has_the_weight_and_the_volume_of_r(data):
+    model = {"modelName": "V", "parameters": parameters(pro=[0.4, 0.4, 0.2], Vinv=[0.1])}
+    mixture = from_mclust(model if data is None else model | {"data": data})
+    assert mixture.background.weight == pytest.approx(0.2)
+    assert mixture.background.volume == pytest.approx(10)
+    np.testing.assert_allclose(mixture.weights, [0.4, 0.4])
+    assert mixture.log_density([[1e6]])[0] == pytest.approx(np.log(0.2 * 0.1))

@@ -342,7 +342,7 @@ def test_compiled_code_refuses_arrays_of_the_wrong_size(change, message):
     arguments = {
         "rows": np.zeros((4, 2)), "row_weights": None, "log_prior": None, "form": "diagonal", "offsets": np.zeros(3),
         "means": np.zeros((3, 2)), "factors": np.ones((3, 2)), "basis": None, "counts": np.zeros(3),
-        "shifts": np.zeros((3, 2)), "scatter": np.zeros((3, 2)), "overlap": None, "totals": np.zeros(2), "rough": False,
+        "shifts": np.zeros((3, 2)), "scatter": np.zeros((3, 2)), "overlap": None, "totals": np.zeros(3), "rough": False,
     }  # fmt: skip
     _native.accumulate(**arguments)
     with pytest.raises(ValueError, match=message):

@@ -1,6 +1,7 @@
 """Model files: exact, readable, and nothing in them is trusted."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from helpers.datasets import COVARIANCE_TYPES
 
 import gaussmix
 from gaussmix import Mixture, ModelFileError
+from gaussmix.core.background import Background
 from gaussmix.core.covariance import covariance_class
-from gaussmix.testing import random_mixture
+from gaussmix.testing import random_mixture, with_noise
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def test_another_reader_needs_only_the_documented_numbers(document, mixture):
     [
         ({"format": "something"}, 'does not say "format": "gaussmix mixture", but "something"'),
         ({"format": "gaussmix posterior"}, 'does not say "format": "gaussmix mixture", but "gaussmix posterior"'),
-        ({"version": 2}, "version is 2, this gaussmix reads version 1"),
+        ({"version": 3}, "version is 3, this gaussmix reads version 1 and 2"),
         ({"covariance_type": "round"}, "covariance_type must be one of"),
         ({"covariance_type": ["full"]}, "covariance_type must be one of"),
         ({"n_components": 0}, "n_components is 0"),
@@ -211,3 +213,43 @@ def test_vectors_are_left_out_where_squares_overflow(size, tmp_path):
     mixture.save(tmp_path / "model.json")
     vectors = json.loads((tmp_path / "model.json").read_text())["test_vectors"]
     assert (vectors is None) == (size > 1e150)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_round_trip_with_noise_is_exact(covariance_type, tmp_path):
+    before = with_noise(random_mixture(covariance_class(covariance_type), 3, 2, np.random.default_rng(1)))
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    region = Background(before.background.weight, [1e-300, 7.0], turn @ before.background.edges)
+    before = replace(before, background=region)
+    before.save(tmp_path / "model.json")
+    after = gaussmix.load(tmp_path / "model.json")
+    for name in ("weight", "center", "edges"):
+        np.testing.assert_array_equal(getattr(after.background, name), getattr(before.background, name))
+    rows = before.sample(100, 0)[0]
+    np.testing.assert_array_equal(after.log_density(rows), before.log_density(rows))
+    document = json.loads((tmp_path / "model.json").read_text())
+    assert document["version"] == 2
+    assert np.shape(document["test_vectors"]["responsibilities"]) == (5, 4)
+
+
+NOISE = {"weight": 0.2, "log_lengths": [0.0, 0.0], "center": [0, 0], "edges": [[1, 0], [0, 1]]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"noise": NOISE}, "its weights are not nonnegative numbers with sum one"),
+        ({"noise": NOISE | {"weight": -0.2}}, "its weights are not nonnegative numbers"),
+        ({"noise": [1]}, "noise is not an object"),
+        ({"noise": NOISE | {"weight": "x"}}, "weight has 'x' where a number belongs"),
+        ({"noise": NOISE | {"edges": [[1, 0], [1, 0]]}}, "do not span a volume"),
+        ({"noise": NOISE | {"edges": [[1, 0]]}}, "edges does not have the shape"),
+        ({"noise": NOISE | {"log_lengths": [0.0, 1.0]}}, "do not agree with its edges"),
+        ({"noise": NOISE, "version": 1}, "it has noise, which files of version 2 have"),
+    ],
+)
+def test_a_file_with_invalid_noise_is_refused(document, change, message, tmp_path):
+    path = tmp_path / "changed.json"
+    path.write_text(json.dumps(document | {"version": 2} | change))
+    with pytest.raises(ModelFileError, match=message):
+        Mixture.load(path)

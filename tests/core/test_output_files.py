@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 
 from gaussmix import GaussianMixtureIC, Mixture, trace_em
-from gaussmix.core.output_files import complete_file, complete_folder, is_stream, require_possible_output
+from gaussmix.core.output_files import (
+    complete_file,
+    complete_folder,
+    complete_store,
+    is_stream,
+    require_possible_output,
+)
 from gaussmix.html_report import write_report
 from gaussmix.imaging import Picture, write_picture
 from gaussmix.imaging.files.writing import write_labels, write_maps
@@ -231,3 +237,68 @@ def test_errors_within_a_folder_name_the_file_in_it(tmp_path, no_space):
         MIXTURE.save(partial / "model.json")
     assert caught.value.filename == str(tmp_path / "out" / "model.json")
     assert os.listdir(tmp_path) == []
+
+
+# folders that are one output
+
+
+def store(folder, name, **files):
+    (folder / name).mkdir()
+    for file, text in files.items():
+        (folder / name / file).write_text(text)
+    return folder / name
+
+
+def content(folder):
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_a_store_replaces_an_older_one_as_a_whole(tmp_path):
+    old = store(tmp_path, "labels.zarr", a="1", b="2")
+    with complete_store(old) as partial:
+        store(partial.parent, partial.name, a="3")
+        assert content(old) == {"a": "1", "b": "2"}
+    assert content(old) == {"a": "3"}
+    with complete_folder(tmp_path) as partial:
+        store(partial, "labels.zarr", c="4")
+    assert content(old) == {"c": "4"}
+    assert os.listdir(tmp_path) == ["labels.zarr"]
+
+
+def test_other_folders_keep_what_is_not_replaced(tmp_path):
+    old = store(tmp_path, "figures", a="1", b="2")
+    with complete_folder(tmp_path) as partial:
+        store(partial, "figures", a="3")
+    assert content(old) == {"a": "3", "b": "2"}
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_store_that_cannot_be_moved_leaves_the_older_one(failing, tmp_path, monkeypatch):
+    old = store(tmp_path, "labels.zarr", a="1")
+    moves = []
+
+    def replace(source, target, move=os.replace):
+        moves.append(source)
+        if len(moves) == failing:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source))
+        move(source, target)
+
+    monkeypatch.setattr("gaussmix.core.output_files.os.replace", replace)
+    with pytest.raises(OSError, match="No space left on device"), complete_store(old) as partial:
+        store(partial.parent, partial.name, a="3")
+    assert content(old) == {"a": "1"}
+    assert os.listdir(tmp_path) == ["labels.zarr"]
+
+
+def test_a_store_whose_writer_fails_leaves_the_older_one(tmp_path):
+    old = store(tmp_path, "labels.zarr", a="1")
+
+    def fail(path):
+        with complete_store(path) as partial:
+            store(partial.parent, partial.name, a="3")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail(old)
+    assert content(old) == {"a": "1"}
+    assert os.listdir(tmp_path) == ["labels.zarr"]

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.datasets import TABLES
+from helpers.noisy import noisy_clusters
 from rich.console import Console
 
-from gaussmix import GaussianMixture, Mixture
+from gaussmix import GaussianMixture, Mixture, describe
 from gaussmix.core import row_sampling
 from gaussmix.core.covariance import COVARIANCES
 from gaussmix.diagnostics import FitRecord, inspect_fit, inspect_rows
@@ -386,3 +387,14 @@ def test_a_terminal_shows_the_same_words():
     with console.capture() as capture:
         console.print(report)
     assert capture.get().split() == str(report).split()
+
+
+def test_noise_has_a_line():
+    rows, _ = noisy_clusters(0)
+    gm = GaussianMixture(3, noise="uniform", random_state=0).fit(rows)
+    report = gm.report(rows)
+    count = int((gm.predict(rows) == -1).sum())
+    assert f"{count} rows are most probably noise" in " ".join(lines_of(report)["noise"].split())
+    assert report.facts["noise"]["weight"] == gm.noise_weight_
+    assert "noise" in lines_of(gm.report())
+    assert sum(cluster.n_rows for cluster in describe(gm, rows)) == len(rows) - count

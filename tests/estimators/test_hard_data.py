@@ -191,3 +191,23 @@ def test_default_fit_of_impossible_data_is_an_error_that_helps(name, covariance_
     with pytest.raises(ValueError, match=case.error):
         gm.fit(case.rows, sample_weight=case.weights)
     assert not hasattr(gm, "mixture_")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+def test_noise_gives_a_valid_model_or_an_error_that_helps(name, covariance_type):
+    case = CASES[name]
+    gm = GaussianMixture(case.n_components, covariance_type=covariance_type, noise="uniform", random_state=0)
+    said = ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            gm.fit(case.rows, sample_weight=case.weights)
+        except ValueError as error:
+            said = str(error)
+    if said:
+        assert case.error or "noise needs a volume" in said
+    else:
+        assert case.error is None
+        assert what_is_wrong(gm, case.rows) == []

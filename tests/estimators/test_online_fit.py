@@ -158,3 +158,20 @@ def test_sums_that_do_not_belong_together_are_refused():
         with pytest.raises(ValueError, match=said):
             model.merge(moments)
         assert not hasattr(model, "fit_result_")
+
+
+def test_noise_counts_in_streams_and_sums(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([ROWS[:2000], rng.uniform(-10, 15, (200, 2))])[rng.permutation(2200)]
+    online = GaussianMixture(3, noise="uniform", random_state=0)
+    for block in np.array_split(rows, 4):
+        online.partial_fit(block)
+    whole = GaussianMixture(3, noise="uniform", random_state=0).fit(rows)
+    assert_allclose(online.noise_weight_, whole.noise_weight_, atol=0.02)
+    assert online.moments_.weight == 2200
+    online.moments_.save(tmp_path / "sums.json")
+    read = StoredMoments.load(tmp_path / "sums.json")
+    assert read.moments.background == online.moments_.moments.background
+    assert read.mixture.background.weight == online.noise_weight_
+    merged = GaussianMixture(3, noise="uniform").merge([read, StoredMoments.of(read.mixture, rows[:100])])
+    assert_allclose(merged.weights_.sum() + merged.noise_weight_, 1.0)

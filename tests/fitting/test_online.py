@@ -8,7 +8,7 @@ from gaussmix.core.engines import NativeEngine
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.online import OnlineUpdate
+from gaussmix.fitting.online_update import OnlineUpdate
 from gaussmix.fitting.spread import Spread
 from gaussmix.testing.random_models import random_mixture
 

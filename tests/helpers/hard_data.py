@@ -163,9 +163,11 @@ CASES = {
 def what_is_wrong(gm, rows):
     """Return the properties that a fitted model lacks, in words; empty if it is sound."""
     scores, shares, covariance = gm.score_samples(rows), gm.predict_proba(rows), gm.mixture_.covariance
+    numbers = np.arange(shares.shape[1])
+    labels = np.where(numbers < len(gm.means_), numbers, -1)[shares.argmax(axis=1)]
     diagonal = np.diagonal(covariance.roots, axis1=-2, axis2=-1) if gm.covariance_type in MATRICES else covariance.roots
     rules = {
-        "weights that sum to 1": abs(gm.weights_.sum() - 1) < 1e-12 and (gm.weights_ >= 0).all(),
+        "weights that sum to 1": abs(gm.weights_.sum() + gm.noise_weight_ - 1) < 1e-12 and (gm.weights_ >= 0).all(),
         "finite means": np.isfinite(gm.means_).all(),
         "finite covariances": np.isfinite(gm.covariances_).all() and np.isfinite(covariance.roots).all(),
         "positive-definite covariances": (diagonal > 0).all() and (covariance.variances() > 0).all(),
@@ -173,6 +175,6 @@ def what_is_wrong(gm, rows):
         "a finite lower bound": np.isfinite(gm.lower_bound_),
         "finite densities": np.isfinite(scores).all(),
         "shares that sum to 1": np.abs(shares.sum(axis=1) - 1).max() < 1e-12 and (shares >= 0).all(),
-        "labels of the greatest shares": (gm.predict(rows) == shares.argmax(axis=1)).all(),
+        "labels of the greatest shares": (gm.predict(rows) == labels).all(),
     }
     return [rule for rule, holds in rules.items() if not holds]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from helpers.datasets import TABLES
 from helpers.html_pages import assert_complete, named_eruptions, read
+from helpers.noisy import noisy_clusters
 from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture as TheirMixture
 
@@ -364,3 +365,12 @@ def test_separation_is_the_share_of_variance_between_components():
     rows, labels = gm.mixture_.sample(200_000, 0)
     between = np.array([rows[labels == at].mean(axis=0) for at in range(3)])[labels].var(axis=0)
     np.testing.assert_allclose(ModelAndRows.of(gm, rows, None).separation, between / rows.var(axis=0), atol=0.01)
+
+
+def test_noise_has_its_lines(written):
+    rows, _ = noisy_clusters(0, n=200)
+    gm = GaussianMixture(3, covariance_type="EII", noise="uniform", random_state=0).fit(rows)
+    page = written(gm, rows, n_components=3)
+    assert "and uniform noise" in page
+    assert f"{gm.noise_weight_:.4f}" in page
+    assert "with noise" in page

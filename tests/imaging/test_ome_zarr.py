@@ -1,11 +1,13 @@
 """OME-Zarr: axes by type, levels, and results with the positions of the picture, as zarr reads them."""
 
 import json
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gaussmix import MissingDependencyError
 from gaussmix.imaging import (
     GaussianMixtureSegmenter,
     Picture,
@@ -329,3 +331,12 @@ def test_the_limit_of_size_holds_before_anything_is_read(tmp_path):
     with pytest.raises(ValueError, match=r"has 24 x 30 pixels, 1.44 kB when decoded; the limit is 1 kB"):
         read_picture(path, max_bytes=1000)
     assert read_picture(path, max_bytes=1000, level=1).shape == (12, 15)
+
+
+def test_without_zarr_the_error_names_the_extra(tmp_path, monkeypatch):
+    path = ome_zarr(tmp_path / "in.zarr", pixels_of("yx"), "yx")
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    picture = Picture(pixels_of("yxc"), suffix=".ome.zarr")
+    for use in (lambda: read_picture(path), lambda: write_maps(tmp_path / "out.ome.zarr", picture, np.zeros((24, 30)))):
+        with pytest.raises(MissingDependencyError, match=r'needs zarr: pip install "gaussmix\[microscopy\]"'):
+            use()

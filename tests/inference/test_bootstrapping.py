@@ -6,9 +6,18 @@ import math
 import numpy as np
 import pytest
 from helpers.datasets import COVARIANCE_TYPES, TABLES, read_only
+from helpers.noisy import noisy_clusters
 from scipy import stats
 
-from gaussmix import GaussianMixture, Mixture, bootstrap, cross_validated_log_likelihood
+from gaussmix import (
+    GaussianMixture,
+    Mixture,
+    bootstrap,
+    cross_validated_log_likelihood,
+    likelihood_ratio_test,
+    stability,
+    standard_errors,
+)
 from gaussmix.datasets import load_old_faithful
 from gaussmix.fitting.refit import refit
 
@@ -217,3 +226,24 @@ def test_levels_and_methods_of_intervals_are_checked():
         draws.interval(95)
     with pytest.raises(ValueError, match='method must be "percentile" or "normal"'):
         draws.interval(method="basic")
+
+
+@pytest.mark.parametrize("kind", ["nonparametric", "parametric", "weighted"])
+def test_the_weight_of_noise_varies_as_its_standard_error(kind):
+    rows, _ = noisy_clusters(0, n=300)
+    gm = GaussianMixture(3, noise="uniform", random_state=0).fit(rows)
+    draws = bootstrap(gm, rows, kind=kind, n_draws=60, random_state=0)
+    assert draws.noise_weights.shape == (60,)
+    assert draws.standard_errors.noise_weight == pytest.approx(standard_errors(gm, rows).noise_weight, rel=0.4)
+    lower, upper = draws.interval()
+    assert lower.noise_weight < draws.estimates.noise_weight < upper.noise_weight
+    assert "noise" in str(draws)
+
+
+def test_noise_is_held_out_and_refused_where_it_is_not_defined():
+    rows, _ = noisy_clusters(0, n=200)
+    gm = GaussianMixture(3, noise="uniform", random_state=0).fit(rows)
+    assert cross_validated_log_likelihood(gm, rows, n_folds=4).mean == pytest.approx(gm.score(rows), abs=0.2)
+    for refused in (lambda: stability(gm, rows, n_draws=2), lambda: likelihood_ratio_test(rows, gm)):
+        with pytest.raises(ValueError, match="without_noise"):
+            refused()

@@ -1,8 +1,11 @@
 """Standard errors: against numerical derivatives in other coordinates, closed forms, and invariances."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.datasets import TABLES, blobs
+from helpers.noisy import noisy_clusters
 from helpers.oracles import derivatives, log_likelihood, second_derivatives
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris
@@ -349,3 +352,37 @@ def test_the_summary_says_what_it_is_of():
     assert len(text.splitlines()) == 2 + 3 * 9 + 1
     few = TABLES["overlapping"][0][:150]
     assert str(standard_errors(GaussianMixture(3, random_state=0).fit(few), few)).endswith("tend to be too short")
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "VVI", "EII", "tied"])
+@pytest.mark.parametrize("holes", [False, True])
+def test_the_weight_of_noise_has_an_error(covariance_type, holes):
+    rows, _ = noisy_clusters(0, n=500)
+    if holes:
+        rows[np.random.default_rng(0).random(rows.shape) < 0.1] = np.nan
+    gm = GaussianMixture(3, covariance_type=covariance_type, noise="uniform", random_state=0).fit(rows)
+    mixture, parametrization = gm.mixture_, Parametrization.about(gm.mixture_)
+    used = WeightedRows(rows).informative()
+    information = Information.at(parametrization, used)
+    q, step = parametrization.n_weights, 1e-3
+
+    def moved(change):
+        weights = np.append(mixture.weights, mixture.background.weight) * np.exp(parametrization.contrasts @ change)
+        weights /= weights.sum()
+        background = mixture.background.with_weight(weights[-1])
+        return replace(mixture, weights=weights[:-1], background=background).log_density(used.values).sum()
+
+    basis, curvature = step * np.eye(q), np.empty((q, q))
+    for a in range(q):
+        for b in range(q):
+            corners = [moved(s * basis[a] + t * basis[b]) * s * t for s in (1, -1) for t in (1, -1)]
+            curvature[a, b] = -sum(corners) / (4 * step**2)
+    assert_allclose(information.observed[:q, :q], curvature, rtol=1e-4, atol=1e-2)
+    errors = standard_errors(gm, rows)
+    share = mixture.background.weight
+    assert 1 < errors.noise_weight / np.sqrt(share * (1 - share) / information.weight) < 2
+    lower, upper = errors.interval()
+    assert 0 < lower.noise_weight < share < upper.noise_weight < 1
+    assert errors.joint.shape[0] == 3 * (1 + 2 + 4) + 1
+    assert errors.joint[-1, -1] == pytest.approx(errors.noise_weight**2)
+    assert "noise" in str(errors)

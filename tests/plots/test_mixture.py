@@ -3,14 +3,22 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from helpers.noisy import noisy_clusters
 from matplotlib.colors import same_color, to_rgba
 from matplotlib.path import Path
 from scipy.stats import chi2
 
-from gaussmix import Mixture
+from gaussmix import GaussianMixture, Mixture
 from gaussmix.core.covariance import covariance_class
-from gaussmix.plots import MixtureDisplay, PairsDisplay
-from gaussmix.plots.drawing import PALETTE
+from gaussmix.plots import (
+    HistogramDisplay,
+    MixtureDisplay,
+    PairsDisplay,
+    ProjectionDisplay,
+    ResponsibilityDisplay,
+    UncertaintyDisplay,
+)
+from gaussmix.plots.drawing import PALETTE, color_of
 
 NAMES = ["length", "width", "height"]
 
@@ -178,3 +186,43 @@ def test_any_number_of_components_in_any_style(k, style):
         display = MixtureDisplay.from_estimator(mixture, mixture.sample(300, 0)[0])
         display.figure_.canvas.draw()
     assert sum("%" not in text.get_text() for text in display.ax_.texts) == k
+
+
+def test_noise_is_gray_and_the_density_is_that_of_the_components():
+    rows, _ = noisy_clusters(0)
+    mixture = GaussianMixture(3, noise="uniform", random_state=0).fit(rows).mixture_
+    display = MixtureDisplay.from_estimator(mixture, rows)
+    np.testing.assert_array_equal(display.labels, mixture.labels(rows))
+    noise = display.labels == -1
+    assert noise.any()
+    assert all(same_color(color[:3], color_of(-1)) for color in _scattered(display.ax_).get_facecolors()[noise])
+    grid = np.column_stack([part.ravel() for part in np.meshgrid(display.x, display.y)])
+    np.testing.assert_allclose(display.log_density.ravel(), mixture.without_noise().log_density(grid))
+    pairs = PairsDisplay.from_estimator(mixture, rows)
+    np.testing.assert_array_equal(pairs.labels, display.labels)
+
+
+def test_other_displays_of_noise():
+    rows, _ = noisy_clusters(0)
+    mixture = GaussianMixture(3, noise="uniform", random_state=0).fit(rows).mixture_
+    histogram = HistogramDisplay.from_estimator(mixture, rows)
+    low, high = rows[:, 0].min(), rows[:, 0].max()
+    inside = (histogram.grid > low) & (histogram.grid < high)
+    np.testing.assert_allclose(histogram.noise[inside], mixture.background.weight / (high - low))
+    assert not histogram.noise[histogram.grid > high + 1e-9].any()
+    bands = ResponsibilityDisplay.from_estimator(mixture, rows)
+    assert bands.counts.tolist() == np.bincount(mixture.responsibilities(rows).argmax(axis=1)).tolist()
+    assert bands.has_noise
+    uncertainty = UncertaintyDisplay.from_estimator(mixture, rows)
+    np.testing.assert_array_equal(uncertainty.labels, mixture.labels(rows))
+    assert ProjectionDisplay.from_estimator(mixture, rows).mixture.background is None
+
+
+def test_trimmed_rows_are_gray():
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(0, 1, (60, 2)), rng.normal(8, 1, (60, 2)), rng.uniform(-20, 30, (12, 2))])
+    fitted = GaussianMixture(2, trim=0.1, random_state=0).fit(rows)
+    display = MixtureDisplay.from_estimator(fitted, rows)
+    np.testing.assert_array_equal(display.labels, fitted.predict(rows))
+    colors = _scattered(display.ax_).get_facecolors()
+    assert all(same_color(color[:3], color_of(-1)) for color in colors[display.labels == -1])

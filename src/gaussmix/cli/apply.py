@@ -38,7 +38,10 @@ def predict(
     no_header: NoHeaderFlag = False,
     output: TableOutput = None,
 ) -> None:
-    """Print the most probable component of each row, or its class with a model of `classify` (CSV column `label`)."""
+    """Print the most probable component of each row, -1 for noise, or its class with a model of `classify`.
+
+    The CSV column is `label`.
+    """
     check_output(output, model, table, table=True)
     mixture, named = Mixture.load(model), header_given(header, no_header)
     is_classifier = has_classes(model)
@@ -48,7 +51,8 @@ def predict(
         return
     columns: dict[str, Rows] = {"label": mixture.labels(rows)}
     if proba:
-        columns |= {f"p{component}": line for component, line in enumerate(mixture.responsibilities(rows).T)}
+        names = [*(f"p{component}" for component in range(mixture.n_components)), "p_noise"]
+        columns |= dict(zip(names, mixture.responsibilities(rows).T, strict=False))
     _write(joined(columns, table, keep, join, output, named), output)
 
 

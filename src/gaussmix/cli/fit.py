@@ -9,16 +9,21 @@ import typer
 from gaussmix.cli.console import command, fit_progress, notes, run_fit
 from gaussmix.cli.options import (
     Components,
+    Family,
+    FamilyOption,
     HeaderFlag,
     Init,
+    MaxVarianceRatio,
     ModelName,
     ModelOption,
     NoHeaderFlag,
+    NoiseFlag,
     RegCovar,
     SeedOption,
     Starts,
     TablePath,
     TimeBudget,
+    Trim,
     flag,
     header_given,
     number_or_name,
@@ -56,6 +61,10 @@ def fit(
         ),
     ] = None,
     time_budget: TimeBudget = None,
+    trim: Trim = None,
+    max_variance_ratio: MaxVarianceRatio = None,
+    noise: NoiseFlag = False,
+    family: FamilyOption = Family.GAUSSIAN,
     seed: SeedOption = 0,
     columns: ColumnsOption = None,
     weights: WeightsOption = None,
@@ -70,10 +79,13 @@ def fit(
     least = max(2, components)
     if rows.n_rows < least:
         raise ValueError(f"{table} has {counted(rows.n_rows, 'row')}; {components} components need at least {least}")
-    from gaussmix.estimators import GaussianMixture
+    from gaussmix.estimators import GaussianMixture, StudentMixture
 
+    if noise and family is Family.STUDENT:
+        raise ValueError("t distributions and uniform noise cannot be combined: leave out --noise or --family")
     with fit_progress(notes(), n_starts=None if init is None else n_init or 1) as callback:
-        estimator = GaussianMixture(
+        kind = StudentMixture if family is Family.STUDENT else GaussianMixture
+        estimator = kind(
             components,
             covariance_type=covariance_type.value,
             random_state=seed,
@@ -85,6 +97,9 @@ def fit(
                 reg_covar=number_or_name(reg_covar),
                 init_params=init and init.value,
                 time_budget=time_budget,
+                trim=trim,
+                max_variance_ratio=max_variance_ratio,
+                noise="uniform" if noise else None,
             ),
         )
         interrupt = run_fit(estimator, lambda: estimator.fit(as_frame(rows), sample_weight=rows.weights))

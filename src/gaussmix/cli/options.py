@@ -30,6 +30,13 @@ Components = Annotated[
 ]
 
 
+class Family(StrEnum):
+    """Families of distributions."""
+
+    GAUSSIAN = "gaussian"
+    STUDENT = "student"
+
+
 class CovarianceType(StrEnum):
     """Names of `gaussmix.core.covariance.COVARIANCES`."""
 
@@ -95,6 +102,19 @@ RegCovar = Annotated[
         metavar="NUMBER|NAME",
         help="Number added to every variance, or a penalty (chen-tan, inverse-wishart); default: a very weak penalty.",
     ),
+]
+FamilyOption = Annotated[
+    Family, typer.Option("--family", help="gaussian, or student: t distributions, for heavy tails and outliers.")
+]
+NoiseFlag = Annotated[
+    bool, typer.Option("--noise", metavar="", help="Add uniform noise for rows that belong to no component (label -1).")
+]
+Trim = Annotated[
+    float | None,
+    typer.Option(metavar="SHARE", help="Leave out this share of the rows, those that fit worst; their label is -1."),
+]
+MaxVarianceRatio = Annotated[
+    float | None, typer.Option(metavar="RATIO", help="Bound on the greatest over the least variance of all components.")
 ]
 SeedOption = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="Seed for the starts; the same seed gives the same model.")

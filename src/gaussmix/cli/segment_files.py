@@ -31,9 +31,8 @@ from gaussmix.imaging import (
     write_segmentation,
 )
 from gaussmix.imaging.images.inputs import MAX_CLASSES
-from gaussmix.imaging.seed_display import seed_colors, seeded_views
-from gaussmix.plots import contact_sheet, seeded_figure, segmentation_figure, write_figure
-from gaussmix.plots.seeded_figures import MOST_CUT_OUTS
+from gaussmix.imaging.overview import has_histograms, is_flat, overview, views_of
+from gaussmix.plots import contact_sheet, write_figure
 
 if TYPE_CHECKING:
     from gaussmix.imaging import GaussianMixtureSegmenter
@@ -241,7 +240,7 @@ def _segment_into(
         if shared is None:
             _save_model(partial / MODEL, segmentation.segmenter, picture)
     painted = given.painted_colors(picture, segmentation.known)
-    views = [_small(view) for view in _views(segmentation, painted, 3 if n_files <= _FEW else 1)]
+    views = [_small(view) for view in views_of(segmentation, painted, 3 if n_files <= _FEW else 1)]
     return _Done(given.name, model, segmentation.shares, segmentation.colors, views, painted)
 
 
@@ -291,46 +290,13 @@ def _inputs(given: PictureInput) -> list[Path]:
     return [path for path in (given.path, given.mask, given.labels) if path is not None]
 
 
-def _views(segmentation: Segmentation, painted: Rows | None, most: int) -> list[View]:
-    """Return planes with their segments, or with known pixels and the classes that grew from them."""
-    if segmentation.known is None:
-        return segmentation.views(most)
-    return seeded_views(segmentation, seed_colors(segmentation.n_classes, painted), most)
-
-
-def _seeded_figure(segmentation: Segmentation, painted: Rows | None, title: str) -> Any:
-    [view] = _views(segmentation, painted, 1)
-    numbers = range(segmentation.n_classes)
-    cut_outs = [segmentation.cut_out(number) for number in numbers[:MOST_CUT_OUTS]]
-    names = [f"Segment {number}, {100 * segmentation.shares[number]:.0f} %" for number in numbers]
-    return seeded_figure(view.picture, view.segments, cut_outs, names, title=title)
-
-
 def _draw(folder: Path, given: PictureInput, segmentation: Segmentation, painted: Rows | None) -> str:
     """Draw a figure of a flat picture, or a contact sheet of pages or slices, and return its name."""
-    picture, mixture = segmentation.picture, segmentation.mixture
+    whole = is_flat(segmentation) and (segmentation.known is not None or has_histograms(segmentation))
+    name = FIGURE if whole else _SHEET
     title = f"{printable(given.path.name)}: {segmentation.n_classes} segments"
-    flat = picture.n_axes == 2 and not picture.stacked
-    if flat and segmentation.known is not None:
-        write_figure(folder / FIGURE, _seeded_figure(segmentation, painted, title))
-        return FIGURE
-    if flat and mixture.n_features <= 3 and mixture.n_components == segmentation.n_classes:
-        figure = segmentation_figure(
-            picture.shown(),
-            segmentation.recolored(),
-            segmentation.maps,
-            mixture,
-            segmentation.features(),
-            segmentation.colors,
-            title=title,
-        )
-        write_figure(folder / FIGURE, figure)
-        return FIGURE
-    views = _views(segmentation, painted, 1 if flat else 6)
-    done = _Done(given.name, mixture, segmentation.shares, segmentation.colors, views)
-    subtitle = "Segments in their mean colors" if segmentation.known is None else "Known pixels, and the classes"
-    write_figure(folder / _SHEET, _sheet([done], title, subtitle))
-    return _SHEET
+    write_figure(folder / name, overview(segmentation, title, painted))
+    return name
 
 
 def _sheet(done: Sequence[_Done], title: str, subtitle: str) -> Any:

@@ -59,6 +59,8 @@ def select(
     ] = Criterion.BIC,
     reg_covar: RegCovar = None,
     time_budget: TimeBudget = None,
+    noise: Annotated[bool, flag("--noise", help="Compare each model also with uniform noise.")] = False,
+    tails: Annotated[bool, flag("--tails", help="Compare each model also with t distributions.")] = False,
     seed: SeedOption = 0,
     jobs: Annotated[int | None, typer.Option(help="Number of threads; one per processor if not given.")] = None,
     columns: ColumnsOption = None,
@@ -85,6 +87,10 @@ def select(
     from gaussmix.estimators import GaussianMixtureIC
 
     options: dict[str, Any] = options_given(reg_covar=number_or_name(reg_covar), time_budget=time_budget, n_jobs=jobs)
+    if noise:
+        options["noise"] = (False, True)
+    if tails:
+        options["family"] = ("gaussian", "student")
     search = GaussianMixtureIC(
         numbers, covariance_types=types, criterion=criterion.value, random_state=seed, progress=True, **options
     )

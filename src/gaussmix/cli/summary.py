@@ -53,20 +53,28 @@ def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableTyp
                 table.add_row(str(component), weights[component], *line[some])
             tables.append(table)
     note = "" if shown == d else f" (the first {shown} of {d} columns)"
-    return Group(*tables, Text(f"mean ± standard deviation{note}", style="dim"))
+    if mixture.background is not None:
+        note += f"; uniform noise has the weight {mixture.background.weight:.4f}"
+    shown_as = "mean ± standard deviation" if mixture.degrees_of_freedom is None else "center ± root of the scale"
+    return Group(*tables, Text(f"{shown_as}{note}", style="dim"))
 
 
 def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]:
     """Return the likelihood, the criteria and the stop reason of a fit to these rows."""
     weight = "" if rows.weights is None else f" (total weight {rows.total:g})"
     per_row, mixture = estimator.lower_bound_, estimator.mixture_
-    n_unsound = estimator.fit_result_.soundness.n_unsound
+    trimmed = estimator.fit_result_.trimmed
+    kept = rows.informative().total - (0 if trimmed is None else trimmed.weight)
+    n_unsound, degrees = estimator.fit_result_.soundness.n_unsound, mixture.degrees_of_freedom
+    tails = [] if degrees is None else [", ".join(f"{value:.4g}" for value in degrees) + " of freedom"]
     doubt = f"{n_unsound} of {counted(mixture.n_components, 'component')}: collapsed, empty, short of rows or spurious"
     return [
         *([Entry("doubtful", f"{doubt}; likelihood and criteria are not valid", flagged=True)] if n_unsound else []),
         Entry("rows", f"{rows.n_rows:,}{weight}"),
         Entry("covariances", display_name(mixture.covariance_type, mixture.n_features)),
-        Entry("log-likelihood", f"{per_row * rows.informative().total:.4f} ({per_row:.6f} per row)"),
+        *(Entry("degrees", text) for text in tails),
+        *([] if trimmed is None else [Entry("trimmed", f"{trimmed.weight:g} (share {trimmed.rule.share:g})")]),
+        Entry("log-likelihood", f"{per_row * kept:.4f} ({per_row:.6f} per row)"),
         Entry("BIC", f"{estimator.bic(as_frame(rows), rows.weights):.3f} (lower is better)"),
         Entry("AIC", f"{estimator.aic(as_frame(rows), rows.weights):.3f} (lower is better)"),
         Entry("iterations", str(estimator.n_iter_)),

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.core.validation import as_generator
 
@@ -359,6 +360,8 @@ def mixture_wasserstein(first: Mixture, second: Mixture) -> Transport:
     >>> round(mixture_wasserstein(one, other).distance, 3)
     1.581
     """
+    require_comparable(first, second)
+    require_components_only(first, second)
     costs = squared_wasserstein(first, second)
     k1, k2 = costs.shape
     scale = float(costs.max()) or 1.0
@@ -388,11 +391,19 @@ def require_comparable(first: Mixture, second: Mixture) -> None:
         raise ValueError(f"the mixtures have different features: {names[0]} and {names[1]}; marginal() reorders them")
 
 
+def require_components_only(first: Mixture, second: Mixture) -> None:
+    """Raise a ValueError if a mixture has noise."""
+    for mixture in (first, second):
+        mixture.refuse_noise("the distance of mixtures")
+        refuse_degrees(mixture.degrees_of_freedom, "the distance of mixtures")
+
+
 def _mean_of_both(
     first: Mixture, second: Mixture, function: Callable[[FloatArray], FloatArray], n_draws: int, random_state: Seed
 ) -> MixtureDistance:
     """Estimate the mean of a function of log p - log q over rows of both mixtures, stratified by component."""
     require_comparable(first, second)
+    require_components_only(first, second)
     if n_draws < 1:
         raise ValueError(f"n_draws must be at least 1, got {n_draws}")
     rng = as_generator(random_state)

@@ -13,6 +13,7 @@ from gaussmix.components.distances import (
     bhattacharyya,
     mixture_jeffreys,
     require_comparable,
+    require_components_only,
     total_variation,
 )
 from gaussmix.core.floating_point import underflow_to_zero
@@ -254,6 +255,7 @@ def compare_mixtures(
     [(0, 1, 0.5), (1, 0, 0.0)]
     """
     require_comparable(old, new)
+    require_components_only(old, new)
     if (rows_old is None) != (rows_new is None):
         raise ValueError("rows_old and rows_new go together: pass both or none")
     chance, change, levels = None, None, None

@@ -152,7 +152,7 @@ def discriminant_directions(
     x1          -0.544
     x2           0.000
     """
-    mixture = mixture_of(model)
+    mixture = mixture_of(model).without_noise()
     if not 0 <= mean_weight <= 1:
         raise ValueError(f"mean_weight must be from 0 to 1; got {mean_weight}")
     scales, values, axes = _principal_axes(mixture)
@@ -215,7 +215,7 @@ def random_projection(model: Any, *, n_directions: int = 2, random_state: Seed =
     >>> random_projection(one, random_state=0).transform([[0.0, 0.0, 0.0]])
     array([[0., 0.]])
     """
-    mixture = mixture_of(model)
+    mixture = mixture_of(model).without_noise()
     d = mixture.n_features
     if not 1 <= n_directions <= d:
         raise ValueError(f"n_directions must be from 1 to {d}, the number of features; got {n_directions}")
@@ -284,4 +284,5 @@ def _projected(mixture: Mixture, center: FloatArray, coefficients: FloatArray, n
     roots = roots.reshape(mixture.n_components, n_directions, n_directions)
     names = tuple(f"{name} {at + 1}" for at in range(n_directions))
     covariance = Full(roots, mixture.n_components, n_directions)
-    return Mixture(mixture.weights, (mixture.means - center) @ coefficients, covariance, names)
+    means, degrees = (mixture.means - center) @ coefficients, mixture.degrees_of_freedom
+    return Mixture(mixture.weights, means, covariance, names, degrees_of_freedom=degrees)

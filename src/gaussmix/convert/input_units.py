@@ -1,5 +1,6 @@
 """The mixture of a pipeline in the units of the pipeline's input."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,14 +63,14 @@ def mixture_in_units(pipeline: "Pipeline") -> Mixture:
             f"the mixture of {type(last).__name__} has targets beside the rows of the pipeline: use "
             "mixture_.rescaled(center, scale) with numbers for these, too"
         )
-    mixture = Mixture(mixture.weights, mixture.means, mixture.covariance)
+    mixture = replace(mixture, feature_names=None)
     for name, step in reversed(steps):
         if step is not None and step != "passthrough":
             mixture = _before(mixture, step, name)
     first = next((step for _, step in pipeline.steps if step is not None and step != "passthrough"), last)
     names = getattr(first, "feature_names_in_", None)
     names = None if names is None else tuple(map(str, names))
-    return Mixture(mixture.weights, mixture.means, mixture.covariance, names)
+    return replace(mixture, feature_names=names)
 
 
 def _before(mixture: Mixture, step: Any, name: str) -> Mixture:

@@ -8,6 +8,7 @@ import numpy as np
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.model_input import mixture_of
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.typing import FloatArray
 
 
@@ -36,6 +37,8 @@ def to_matlab(model: Any) -> dict[str, Any]:
     'diagonal'
     """
     mixture = mixture_of(model)
+    mixture.refuse_noise("to_matlab")
+    refuse_degrees(mixture.degrees_of_freedom, "to_matlab")
     covariance = mixture.covariance
     form = FORMS[covariance.form]
     shared = covariance.letters[0] == "E" and (form.is_shared or covariance.letters in ("EEI", "EII"))

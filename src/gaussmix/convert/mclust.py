@@ -1,6 +1,7 @@
 """Models of the R package mclust."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ import numpy as np
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
+from gaussmix.fitting.noise_region import region_of
 
 _SINGLE = {"X": "E", "XII": "EII", "XXI": "EEI", "XXX": "EEE"}
 """Names of models with one component."""
@@ -26,12 +29,13 @@ def from_mclust(model: Mapping[str, Any]) -> Mixture:
     -------
     Mixture
         Mixture with the same parameters, structure and order of components, which count from 0. A single component,
-        which mclust calls X, XII, XXI or XXX, becomes E, EII, EEI or EEE.
+        which mclust calls X, XII, XXI or XXX, becomes E, EII, EEI or EEE. Noise becomes the `Background`; its region is
+        a box around the rows if the model has them (``data``), else around the means, with the volume ``1 / Vinv``.
 
     Raises
     ------
     ValueError
-        If an entry is missing, or if the model has a noise component.
+        If an entry is missing.
 
     Examples
     --------
@@ -49,19 +53,26 @@ def from_mclust(model: Mapping[str, Any]) -> Mixture:
     means = np.atleast_2d(np.asarray(given, dtype=np.float64)).T
     weights = np.ravel(np.asarray(_entry(parameters, "pro", "parameters"), dtype=np.float64))
     k, d = means.shape
-    if len(weights) == k + 1 or parameters.get("Vinv") is not None:
-        raise ValueError(
-            "the model has a noise component, which a Mixture does not have: fit it without noise in mclust"
-        )
     variance = _entry(parameters, "variance", "parameters")
     if d == 1:
         covariances = np.broadcast_to(np.ravel(np.asarray(_entry(variance, "sigmasq", "variance"))), k)
     else:
         dense = np.moveaxis(np.asarray(_entry(variance, "sigma", "variance"), dtype=np.float64), 2, 0)
         covariances = FORMS[structure.form].from_dense(dense)
-    return Mixture.from_parameters(
-        weights, means, covariances, covariance_type=structure.name, feature_names=_names(given) if d > 1 else None
+    noise = float(weights[k]) if len(weights) == k + 1 else 0.0
+    mixture = Mixture.from_parameters(
+        weights[:k] / (1 - noise),
+        means,
+        covariances,
+        covariance_type=structure.name,
+        feature_names=_names(given) if d > 1 else None,
     )
+    if len(weights) == k:
+        return mixture
+    volume = 1 / float(np.ravel(_entry(parameters, "Vinv", "parameters"))[0])
+    rows = np.asarray(model.get("data", mixture.means), dtype=np.float64).reshape(-1, d)
+    background = region_of(WeightedRows(rows), volume).with_weight(noise)
+    return replace(mixture, weights=(1 - noise) * mixture.weights, background=background)
 
 
 def _names(mean: Any) -> list[str] | None:

@@ -9,6 +9,7 @@ from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.model_input import fitted_model, mixture_of
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.typing import FloatArray, Form
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -89,6 +90,8 @@ def _scores_of(model: Any) -> tuple[Mixture, WhitenedMixture]:
     """Return the mixture of a model, and the scores by which it predicts."""
     fitted = fitted_model(model)
     mixture = mixture_of(fitted)
+    mixture.refuse_noise("to_onnx")
+    refuse_degrees(mixture.degrees_of_freedom, "to_onnx")
     if any(hasattr(fitted, name) for name in _OTHER_PREDICTIONS):
         raise TypeError(
             f"labels of the graph are components, which {type(fitted).__name__} does not predict: pass its mixture_"

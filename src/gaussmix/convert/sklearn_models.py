@@ -9,6 +9,7 @@ from gaussmix.core.covariance import Full, structure_of
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.model_input import fitted_model, mixture_of
+from gaussmix.core.student import refuse_degrees
 
 if TYPE_CHECKING:
     from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
@@ -56,6 +57,8 @@ def to_sklearn(model: Any) -> "GaussianMixture":
             "not have: pass model.mixture_, the mixture of the expected parameters"
         )
     mixture = mixture_of(fitted)
+    mixture.refuse_noise("to_sklearn")
+    refuse_degrees(mixture.degrees_of_freedom, "to_sklearn")
     covariance = mixture.covariance
     far = np.abs(mixture.means) > _FARTHEST * np.sqrt(covariance.variances())
     structure = Full if FORMS[covariance.form].is_diagonal and far.any() else structure_of(covariance.form)

@@ -19,6 +19,9 @@ def accumulate(
     rough: bool,
     incomplete: bool = False,
     noise: FloatArray | None = None,
+    background: FloatArray | None = None,
+    tails: FloatArray | None = None,
+    tail_sums: FloatArray | None = None,
 ) -> None:
     """Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place."""
 
@@ -36,6 +39,8 @@ def score_rows(
     scores: FloatArray | None,
     incomplete: bool = False,
     noise: FloatArray | None = None,
+    background: FloatArray | None = None,
+    tails: FloatArray | None = None,
 ) -> None:
     """Score the rows and fill the arrays that are not None."""
 

@@ -42,7 +42,9 @@ def rescaled(self: "Mixture", center: ArrayLike = 0.0, scale: ArrayLike = 1.0) -
     if (factors <= 0).any():
         at = int(np.flatnonzero(factors <= 0)[0])
         raise ValueError(f"scale must be positive, got {factors[at]:g} for feature {self.names[at]!r}")
-    return replace(self, means=self.means * factors + shift, covariance=_scaled(self.covariance, factors))
+    background = self.background and self.background.mapped(np.diag(factors), shift)
+    means, covariance = self.means * factors + shift, _scaled(self.covariance, factors)
+    return replace(self, means=means, covariance=covariance, background=background)
 
 
 def mapped(mixture: "Mixture", matrix: FloatArray, shift: FloatArray) -> "Mixture":
@@ -66,7 +68,8 @@ def mapped(mixture: "Mixture", matrix: FloatArray, shift: FloatArray) -> "Mixtur
     rows = np.swapaxes(covariance.dense_roots(), 1, 2) @ matrix
     roots = np.stack([Full.root_of_rows(part) for part in rows])
     structure = _structure_after(type(covariance), _is_rotation(matrix))
-    return replace(mixture, means=mixture.means @ matrix + shift, covariance=structure.from_dense_roots(roots))
+    means, background = mixture.means @ matrix + shift, mixture.background and mixture.background.mapped(matrix, shift)
+    return replace(mixture, means=means, covariance=structure.from_dense_roots(roots), background=background)
 
 
 def _one_per_feature(mixture: "Mixture", given: ArrayLike, name: str) -> FloatArray:

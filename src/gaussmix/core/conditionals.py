@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, Self, TypeVar
 
@@ -10,12 +10,14 @@ import numpy as np
 from scipy.special import ndtri
 
 import gaussmix.core._native as _native
+from gaussmix.core.background import Background
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import far_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.number_checks import as_numbers
-from gaussmix.core.regressions import ComponentRegressions, pieces_of
+from gaussmix.core.regressions import ComponentRegressions, pieces_of, scaled_each
+from gaussmix.core.student import conditional_scales, covariance_factors, draw_scales, refuse_degrees
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Rows, Seed
 from gaussmix.core.validation import as_generator, as_rows
@@ -29,6 +31,8 @@ class AbstractDistribution(ABC):
     means: FloatArray
     covariance: AbstractCovariance
     feature_names: tuple[str, ...] | None
+    background: Background | None
+    degrees_of_freedom: FloatArray | None
 
     @abstractmethod
     def marginal(self, features: Sequence[int | str]) -> Self:
@@ -51,8 +55,29 @@ class AbstractDistribution(ABC):
         """The names of the features, ``x0, x1, ...`` by default."""
         return self.feature_names or default_names(self.means.shape[1])
 
+    def refuse_noise(self, purpose: str) -> None:
+        """Raise a ValueError if the mixture has noise.
+
+        Parameters
+        ----------
+        purpose : str
+            What is not defined for noise, for the message.
+        """
+        if self.background is not None:
+            raise ValueError(
+                f"{purpose} is not defined for a mixture with noise: use the components alone, "
+                "mixture.without_noise(), whose weights sum to one"
+            )
+
     def with_features(
-        self, positions: Sequence[int], weights: FloatArray, means: FloatArray, covariance: AbstractCovariance
+        self,
+        positions: Sequence[int],
+        weights: FloatArray,
+        means: FloatArray,
+        covariance: AbstractCovariance,
+        degrees_of_freedom: FloatArray | None = None,
+        *,
+        noise_weight: float | None = None,
     ) -> Self:
         """Return a mixture of other parameters, whose features have the names of some of this one.
 
@@ -60,8 +85,10 @@ class AbstractDistribution(ABC):
         ----------
         positions : sequence of int
             Positions of the features in this mixture.
-        weights, means, covariance
+        weights, means, covariance, degrees_of_freedom
             Parameters of the result.
+        noise_weight : float, optional
+            Weight of the noise, if there is any; by default the current one.
 
         Returns
         -------
@@ -69,7 +96,12 @@ class AbstractDistribution(ABC):
             Mixture of these features.
         """
         names = None if self.feature_names is None else tuple(self.feature_names[at] for at in positions)
-        return type(self)(weights, means, covariance, names)  # type: ignore[call-arg]
+        background = self.background and self.background.of_features(positions)
+        if background is not None and noise_weight is not None:
+            background = background.with_weight(noise_weight)
+        return type(self)(  # type: ignore[call-arg]
+            weights, means, covariance, names, background, degrees_of_freedom
+        )
 
 
 AnyMixture = TypeVar("AnyMixture", bound=AbstractDistribution)
@@ -80,7 +112,8 @@ class Conditionals(Generic[AnyMixture]):
     """Distributions of the target features given the observed ones, one for each row; from `Mixture.condition`.
 
     For each row the distribution is a mixture with weights (k,) and component means (k, q); the covariances (k, q, q)
-    are the same for all rows.
+    are the same for all rows. Of t distributions, the scale matrices grow with the distance of the row from the center
+    of the component, and there is one more degree of freedom for each observed feature.
 
     Attributes
     ----------
@@ -141,6 +174,10 @@ class Conditionals(Generic[AnyMixture]):
     @underflow_to_zero
     def covariances(self) -> FloatArray:
         """Covariances of the targets, ``(n, q, q)``: within components and between their means."""
+        if self._factors is not None:
+            apart = self.component_means - self.means[:, None]
+            between = np.einsum("nk,nkq,nkr->nqr", self.weights, apart, apart)
+            return between + np.einsum("nk,kqr->nqr", self._shares_within(), self.regressions.residual.dense())
         covariances = self.regressions.covariances(self.rows, self._whitened)
         far, nearest = self._far
         covariances[far] = self.component_covariances[nearest]
@@ -153,7 +190,11 @@ class Conditionals(Generic[AnyMixture]):
 
     @property
     def component_covariances(self) -> FloatArray:
-        """Covariances of the targets in each component, ``(k, q, q)``, the same for all rows."""
+        """Covariances of the targets in each component, ``(k, q, q)``, the same for all rows.
+
+        They do not exist for t distributions, whose covariances depend on the row.
+        """
+        refuse_degrees(self.joint.degrees_of_freedom, "component_covariances")
         return self.regressions.residual.dense()
 
     @cached_property
@@ -164,12 +205,33 @@ class Conditionals(Generic[AnyMixture]):
     @cached_property
     @underflow_to_zero
     def _moments(self) -> tuple[FloatArray, FloatArray]:
+        if self._factors is not None:
+            means = np.einsum("nk,nkq->nq", self.weights, self.component_means)
+            between = np.einsum("nk,nkq->nq", self.weights, (self.component_means - means[:, None]) ** 2)
+            return means, between + self._shares_within() @ self.regressions.residual.variances()
         means, variances = self.regressions.moments(self.rows, self._whitened)
         far, nearest = self._far
         if far.size:
             means[far] = self.regressions.component_means(self.rows[far], self._whitened)[np.arange(far.size), nearest]
             variances[far] = self.regressions.residual.variances()[nearest]
         return means, variances
+
+    @cached_property
+    def _factors(self) -> tuple[FloatArray, FloatArray] | None:
+        """By how much the scale matrices of t distributions grow, and covariances beside them; both (n, k)."""
+        degrees, s = self.joint.degrees_of_freedom, len(self.observed)
+        if degrees is None:
+            return None
+        distances = replace(self._whitened, offsets=np.zeros(len(degrees)), degrees_of_freedom=None)
+        squares = -2 * NativeEngine(self.rows).score_rows(distances, "scores")
+        return conditional_scales(squares, degrees, s), np.tile(covariance_factors(degrees + s), (len(self), 1))
+
+    def _shares_within(self) -> FloatArray:
+        """Return by what scale matrices (k, ...) are multiplied in the covariances within t components, (n, k)."""
+        assert self._factors is not None
+        scales, factors = self._factors
+        with np.errstate(invalid="ignore"):  # infinity times a weight of zero
+            return np.where(self.weights > 0, self.weights * scales * factors, 0.0)
 
     @cached_property
     def _marginal(self) -> AnyMixture:
@@ -197,7 +259,10 @@ class Conditionals(Generic[AnyMixture]):
             Mixture of the targets.
         """
         means = self.regressions.predict(np.asarray(self.rows[row], dtype=np.float64))
-        return self.joint.with_features(self.targets, self.weights[row], means, self.regressions.residual)
+        degrees, residual = self.joint.degrees_of_freedom, self.regressions.residual
+        if degrees is not None and self._factors is not None:
+            degrees, residual = degrees + len(self.observed), scaled_each(residual, self._factors[0][row])
+        return self.joint.with_features(self.targets, self.weights[row], means, residual, degrees)
 
     @underflow_to_zero
     def quantiles(self, q: ArrayLike, feature: int | str | None = None) -> FloatArray:
@@ -342,7 +407,12 @@ class Conditionals(Generic[AnyMixture]):
             chosen = labels == component
             shifts = self.rows[chosen] - regressions.observed_means[component]
             mean = regressions.target_means[component] + shifts @ regressions.coefficients[component].T
-            drawn[chosen] = mean + regressions.residual.color(drawn[chosen], component)
+            noise = drawn[chosen]
+            if self.joint.degrees_of_freedom is not None and self._factors is not None:
+                degrees = self.joint.degrees_of_freedom[component] + len(self.observed)
+                scales = self._factors[0][chosen, component] / draw_scales(degrees, len(noise), rng)
+                noise *= np.sqrt(scales)[:, None]
+            drawn[chosen] = mean + regressions.residual.color(noise, component)
         return drawn
 
     def _target(self, feature: int | str | None) -> int:
@@ -359,6 +429,7 @@ class Conditionals(Generic[AnyMixture]):
 
     def _normals(self, part: slice, target: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return weights (n, k), means (n, k) and standard deviations (k,) of the normal components of a target."""
+        refuse_degrees(self.joint.degrees_of_freedom, "the quantile of many rows (other than mixture(row).quantile)")
         regressions = self.regressions
         one = ComponentRegressions(
             regressions.observed_means,

@@ -8,7 +8,8 @@ import numpy as np
 
 from gaussmix.core.conditionals import AbstractDistribution, Conditionals
 from gaussmix.core.floating_point import underflow_to_zero
-from gaussmix.core.regressions import ComponentRegressions
+from gaussmix.core.regressions import ComponentRegressions, scaled_each
+from gaussmix.core.student import conditional_scales
 from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.core.validation import LARGEST, as_rows
 
@@ -27,18 +28,20 @@ class ConditioningMixin(AbstractDistribution):
         Returns
         -------
         Mixture
-            Mixture of these features, with the same weights.
+            Mixture of these features, with the same weights. Noise is uniform in a box of these features.
         """
         positions = self.positions(features)
         covariance = self.covariance.marginal(positions)
-        return self.with_features(positions, self.weights, self.means[:, positions], covariance)
+        degrees = self.degrees_of_freedom
+        return self.with_features(positions, self.weights, self.means[:, positions], covariance, degrees)
 
     @underflow_to_zero
     def conditional(self, given: Mapping[int | str, float]) -> Self:
         """Return the distribution of the remaining features, given the values of some.
 
         It is a mixture: the weights are the responsibilities of the components for the given values, and the means are
-        linear functions of them.
+        linear functions of them. Given a value, a t distribution has one more degree of freedom, and a scale matrix
+        that grows with the distance of the values from its center.
 
         Parameters
         ----------
@@ -69,8 +72,15 @@ class ConditioningMixin(AbstractDistribution):
         observed, row = self.observation(given)
         targets = self._others(observed)
         regressions = ComponentRegressions.of(self.means, self.covariance, observed, targets)
-        weights = self.marginal(observed).responsibilities(row[None])[0]
-        return self.with_features(targets, weights, regressions.predict(row), regressions.residual)
+        marginal, means, k = self.marginal(observed), regressions.predict(row), len(self.weights)
+        weights, residual = marginal.responsibilities(row[None])[0], regressions.residual
+        noise = float(weights[k]) if self.background is not None else None
+        degrees = self.degrees_of_freedom
+        if degrees is not None:
+            squares = (marginal.covariance.whiten_each(row - marginal.means) ** 2).sum(axis=1)
+            residual = scaled_each(residual, conditional_scales(squares, degrees, len(observed)))
+            degrees = degrees + len(observed)
+        return self.with_features(targets, weights[:k], means, residual, degrees, noise_weight=noise)
 
     def condition(self, X: ArrayLike, on: Sequence[int | str]) -> Conditionals[Self]:
         """Return the distribution of the remaining features given each of many rows.
@@ -103,6 +113,7 @@ class ConditioningMixin(AbstractDistribution):
         """
         if isinstance(on, str):
             raise ValueError(f"on must be a list of features, such as [{on!r}]")
+        self.refuse_noise("condition")
         observed = self.positions(on)
         targets = self._others(observed)
         names = [name for name in on if isinstance(name, str)]

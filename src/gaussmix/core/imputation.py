@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import gammaincinv
 
 from gaussmix.core.engines import engine_for
 from gaussmix.core.engines.observed import factors_and_lifts, roots_of
@@ -119,6 +120,7 @@ def draw_true_rows(mixture: WhitenedMixture, rows: WeightedRows, n_draws: int, r
     roots = roots_of(mixture)
     result = rng.standard_normal((n_draws, *rows.shape))
     chance = rng.random((n_draws, rows.n_rows))
+    scale = None if mixture.degrees_of_freedom is None else rng.random((n_draws, rows.n_rows))
     errors = None if rows.noise is None else rng.standard_normal(result.shape)
     for part in _conditional(mixture, roots, rows):
         at, observed = part.groups.positions, part.groups.observed
@@ -127,6 +129,10 @@ def draw_true_rows(mixture: WhitenedMixture, rows: WeightedRows, n_draws: int, r
             draw, group, member = np.nonzero(chosen == component)
             row = at[group, member]
             z, root = result[draw, row], roots[component]
+            if scale is not None and mixture.degrees_of_freedom is not None:
+                squares = (part.whitened[group, component, member] ** 2).sum(axis=1)
+                degrees, o = mixture.degrees_of_freedom[component], observed.shape[1]
+                z = z * np.sqrt(_drawn_scales(scale[draw, row], degrees, squares, o))[:, None]
             x = np.take_along_axis(z @ root.T, observed[group], axis=1)
             if errors is not None and part.groups.noise_roots is not None:
                 noise = errors[draw, row][:, : observed.shape[1]]
@@ -136,6 +142,14 @@ def draw_true_rows(mixture: WhitenedMixture, rows: WeightedRows, n_draws: int, r
             z = z + _transformed(apart, part.lifts[:, component].swapaxes(-1, -2), group)
             result[draw, row] = mixture.means[component] + z @ root.T
     return _with_exact(result, rows)
+
+
+def _drawn_scales(chance: FloatArray, degrees: float, squares: FloatArray, n_observed: int) -> FloatArray:
+    """Return draws of 1 / tau given o observed values at squared distances, from uniform numbers."""
+    if np.isinf(degrees):
+        return np.ones(len(chance))
+    half = 0.5 * (degrees + n_observed)
+    return np.asarray(0.5 * (degrees + squares) / gammaincinv(half, np.maximum(chance, np.finfo(np.float64).tiny)))
 
 
 def _transformed(vectors: FloatArray, matrices: FloatArray, group: IntArray) -> FloatArray:

@@ -24,6 +24,10 @@ class ImputingMixin:
         """Return the mixture in the form that engines read."""
         raise NotImplementedError
 
+    def refuse_noise(self, purpose: str) -> None:
+        """Raise a ValueError if the mixture has noise."""
+        raise NotImplementedError
+
     def impute(
         self, X: ArrayLike, kind: ImputationKind = "mean", *, n_draws: int | None = None, random_state: Seed = None
     ) -> FloatArray:
@@ -61,6 +65,7 @@ class ImputingMixin:
         >>> mixture.impute([[2.0, float("nan")]])
         array([[ 2., 11.]])
         """
+        self.refuse_noise("impute")
         rows = as_weighted_rows(X, None, self.means.shape[1], self.feature_names)
         return impute_rows(self.whitened(), rows, kind, n_draws, random_state)
 
@@ -87,6 +92,7 @@ class ImputingMixin:
         ValueError
             If X or the noise covariance is not valid.
         """
+        self.refuse_noise("denoise")
         rows = as_weighted_rows(X, None, self.means.shape[1], self.feature_names, noise_covariance)
         whitened = self.whitened()
         return expected_rows(whitened, rows), covariances_of_rows(whitened, rows)

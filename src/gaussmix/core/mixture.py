@@ -1,7 +1,7 @@
-"""The Gaussian mixture: weights, means and covariances, as one frozen value."""
+"""The mixture of normal or t distributions: weights, means, covariances and perhaps uniform noise, as one value."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Self
@@ -9,36 +9,44 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.affine import rescaled
+from gaussmix.core.background import Background
 from gaussmix.core.conditioning import ConditioningMixin
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.distribution import DistributionMixin
+from gaussmix.core.drawing import sample
 from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.imputing import ImputingMixin
 from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture, mixture_html
 from gaussmix.core.model_file import read_model
-from gaussmix.core.number_checks import as_numbers, check_weights
+from gaussmix.core.number_checks import as_finite_numbers, check_degrees, check_weights
 from gaussmix.core.saving import save
-from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Seed
-from gaussmix.core.validation import LARGEST, as_generator, as_weighted_rows
+from gaussmix.core.student import log_constants, n_different
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
+from gaussmix.core.validation import LARGEST, as_weighted_rows
 from gaussmix.core.whitened import WhitenedMixture
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
-    """A Gaussian mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
+    """A mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
 
     Attributes
     ----------
     weights : (k,) array
-        Mixing proportions; they sum to one.
+        Mixing proportions; with the weight of the noise, if there is any, they sum to one.
     means : (k, d) array
         Means of the components.
     covariance : AbstractCovariance
-        Covariances of all components.
+        Covariances of all components. Of t distributions, these are the scale matrices: the covariance is
+        ``nu / (nu - 2)`` times as large for nu > 2 degrees of freedom, and does not exist otherwise.
     feature_names : tuple of str, or None
         Names of the columns, if known.
+    background : Background, or None
+        Uniform noise beside the components.
+    degrees_of_freedom : (k,) array, or None
+        Degrees of freedom of t distributions; infinite for a normal one. None if all are normal.
 
     Examples
     --------
@@ -52,9 +60,13 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
     means: FloatArray
     covariance: AbstractCovariance
     feature_names: tuple[str, ...] | None = None
+    background: Background | None = None
+    degrees_of_freedom: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        for name in ("weights", "means"):
+        for name in ("weights", "means", "degrees_of_freedom"):
+            if getattr(self, name) is None:
+                continue
             array = np.array(getattr(self, name), dtype=np.float64, order="C")
             array.flags.writeable = False
             object.__setattr__(self, name, array)
@@ -62,11 +74,12 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
     __repr__ = abbreviate_mixture
     __str__ = format_mixture
     _repr_html_ = mixture_html
-    rescaled, save = rescaled, save
+    rescaled, sample, save = rescaled, sample, save
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""
-        return type(self), (self.weights, self.means, self.covariance, self.feature_names)
+        parts = (self.weights, self.means, self.covariance, self.feature_names)
+        return type(self), (*parts, self.background, self.degrees_of_freedom)
 
     @classmethod
     def from_parameters(
@@ -77,6 +90,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         *,
         covariance_type: str = "full",
         feature_names: Sequence[str] | None = None,
+        degrees_of_freedom: ArrayLike | None = None,
     ) -> Self:
         """Build a mixture from known parameters.
 
@@ -93,6 +107,9 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
             Type of the covariances.
         feature_names : sequence of d str, optional
             Names of the columns.
+        degrees_of_freedom : float or (k,) array-like, optional
+            Degrees of freedom of t distributions, positive or infinite; ``covariances`` are then their scale matrices.
+            By default the distributions are normal.
 
         Returns
         -------
@@ -105,14 +122,14 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
             If a parameter is invalid; the message names it.
         """
         structure = covariance_class(covariance_type)
-        centers = _numbers(means, "means")
+        centers = as_finite_numbers(means, "means")
         if centers.ndim != 2 or 0 in centers.shape:
             raise ValueError(f"means must have the shape (n_components, n_features), got {centers.shape}")
         if not np.abs(centers).max() < LARGEST:
             raise ValueError(f"means must be below {LARGEST:g}, or squares overflow; got {np.abs(centers).max():g}")
         n_components, n_features = centers.shape
-        shares = check_weights(_numbers(weights, "weights"), n_components)
-        spread = _numbers(covariances, "covariances")
+        shares = check_weights(as_finite_numbers(weights, "weights"), n_components)
+        spread = as_finite_numbers(covariances, "covariances")
         expected = structure.root_shape(n_components, n_features)
         if spread.shape != expected:
             raise ValueError(
@@ -123,7 +140,8 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         names = None if feature_names is None else tuple(map(str, feature_names))
         if names is not None and len(names) != n_features:
             raise ValueError(f"feature_names must name {n_features} features, got {len(names)} names")
-        return cls(shares, centers, covariance, names)
+        degrees = check_degrees(degrees_of_freedom, n_components)
+        return cls(shares, centers, covariance, names, None, degrees)
 
     @property
     def n_components(self) -> int:
@@ -137,8 +155,10 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
 
     @property
     def n_parameters(self) -> int:
-        """The number of free parameters."""
-        return self.n_components - 1 + self.means.size + self.covariance.n_parameters
+        """The number of free parameters; noise adds its own, and degrees of freedom that are equal count as one."""
+        components = self.n_components - 1 + self.means.size + self.covariance.n_parameters
+        components += n_different(self.degrees_of_freedom)
+        return components if self.background is None else components + self.background.n_parameters
 
     @property
     def covariance_type(self) -> str:
@@ -157,8 +177,11 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         with np.errstate(divide="ignore"):  # weight 0: log 0 = -inf
             log_weights = np.log(self.weights)
         offsets = log_weights + self.covariance.log_det() - 0.5 * self.n_features * math.log(2 * math.pi)
-        covariance = self.covariance
-        return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
+        covariance, degrees = self.covariance, self.degrees_of_freedom
+        if degrees is not None:
+            offsets = offsets + log_constants(degrees, self.n_features)
+        noise, basis = None if self.background is None else self.background.whitened(), covariance.common_basis()
+        return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), basis, noise, degrees)
 
     def log_density(self, X: ArrayLike, noise_covariance: ArrayLike | None = None) -> FloatArray:
         """Return the log density of each row.
@@ -197,6 +220,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         -------
         (n, k) array
             Probabilities; each row sums to one. A row whose densities are all zero belongs to the nearest component.
+            With noise, one more column is the probability of the noise.
 
         Raises
         ------
@@ -206,7 +230,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         return assign_rows(self._engine(X, noise_covariance), self.whitened(), "responsibilities")
 
     def labels(self, X: ArrayLike, noise_covariance: ArrayLike | None = None) -> IntArray:
-        """Return the most probable component of each row.
+        """Return the most probable component of each row, -1 for noise.
 
         Parameters
         ----------
@@ -218,7 +242,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         Returns
         -------
         (n,) array
-            Positions of components, from 0.
+            Positions of components, from 0; -1 where noise is most probable.
 
         Raises
         ------
@@ -227,48 +251,54 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         """
         return assign_rows(self._engine(X, noise_covariance), self.whitened(), "labels")
 
-    @underflow_to_zero
-    def sample(
-        self, n: int = 1, random_state: Seed = None, *, given: Mapping[int | str, float] | None = None
-    ) -> tuple[FloatArray, IntArray]:
-        """Draw rows, in random order.
+    def with_components(
+        self,
+        weights: FloatArray,
+        means: FloatArray,
+        covariance: AbstractCovariance,
+        degrees_of_freedom: FloatArray | None = None,
+        *,
+        noise_weight: float | None = None,
+    ) -> "Mixture":
+        """Return a mixture with other components and otherwise what this one has.
 
         Parameters
         ----------
-        n : int, default=1
-            Number of rows.
-        random_state : int, numpy Generator or RandomState, optional
-            Source of random numbers. An int gives the same rows at every call; a generator advances.
-        given : dict, optional
-            Values by names or positions of features. All rows have them; the others are drawn from `conditional`.
+        weights : (k,) array
+            Mixing proportions.
+        means : (k, d) array
+            Means of the components.
+        covariance : AbstractCovariance
+            Covariances of all components.
+        degrees_of_freedom : (k,) array, optional
+            Degrees of freedom of t distributions; by default those of this mixture.
+        noise_weight : float, optional
+            Weight of the noise, if there is any; by default the current one.
 
         Returns
         -------
-        rows : (n, d) array
-            Independent draws.
-        labels : (n,) array
-            Component of each row.
-
-        Raises
-        ------
-        ValueError
-            If ``n`` is less than 1, or if ``given`` is invalid.
+        Mixture
+            The mixture, with the current names of the features and the current noise.
         """
-        if given is not None:
-            drawn, labels = self.conditional(given).sample(n, random_state)
-            rows = np.empty((n, self.n_features))
-            at, rows[:, at] = self.observation(given)
-            rows[:, np.delete(np.arange(self.n_features), at)] = drawn
-            return rows, labels
-        if not isinstance(n, int | np.integer) or n < 1:
-            raise ValueError(f"Invalid value for 'n_samples': {n}. Draw at least one row.")
-        rng = as_generator(random_state)
-        labels = rng.choice(self.n_components, size=n, p=self.weights)
-        rows = rng.standard_normal((n, self.n_features))
-        for component in range(self.n_components):
-            chosen = labels == component
-            rows[chosen] = self.means[component] + self.covariance.color(rows[chosen], component)
-        return rows, labels
+        background = self.background
+        if background is not None and noise_weight is not None:
+            background = background.with_weight(noise_weight)
+        degrees = self.degrees_of_freedom if degrees_of_freedom is None else degrees_of_freedom
+        return Mixture(weights, means, covariance, self.feature_names, background, degrees)
+
+    def without_noise(self) -> "Mixture":
+        """Return the components alone, with weights of sum one.
+
+        Returns
+        -------
+        Mixture
+            The distribution of the rows that are not noise; with equal weights if all rows are noise.
+        """
+        if self.background is None:
+            return self
+        total, k = self.weights.sum(), self.n_components
+        weights = self.weights / total if total > 0 else np.full(k, 1 / k)
+        return replace(self, weights=weights, background=None)
 
     def reordered(self, order: Iterable[int]) -> "Mixture":
         """Return the same mixture with its components in another order.
@@ -301,7 +331,8 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         components : sequence of int
             Positions of the components, in the order of the result; repeats are allowed.
         weights : (m,) array, optional
-            Weights of these components; by default their current weights, divided by their sum.
+            Weights of these components; by default their current weights, divided by their sum and multiplied by the
+            share of rows that are not noise.
 
         Returns
         -------
@@ -311,7 +342,10 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         at = np.asarray(components, dtype=np.int64)
         if weights is None:
             weights = self.weights[at] / self.weights[at].sum()
-        return Mixture(weights, self.means[at], self.covariance.take(at), self.feature_names)
+            if self.background is not None:
+                weights = weights * (1 - self.background.weight)
+        degrees = None if self.degrees_of_freedom is None else self.degrees_of_freedom[at]
+        return self.with_components(weights, self.means[at], self.covariance.take(at), degrees)
 
     @classmethod
     def concatenate(cls, mixtures: Sequence["Mixture"]) -> Self:
@@ -330,14 +364,19 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         Raises
         ------
         ValueError
-            If components of a mixture share covariance parameters: use `promote_to` first.
+            If components of a mixture share covariance parameters: use `promote_to` first. If a mixture has noise: use
+            `without_noise` first.
         """
         first = mixtures[0]
+        for mixture in mixtures:
+            mixture.refuse_noise("concatenate")
+        degrees = [mixture.degrees_of_freedom for mixture in mixtures if mixture.degrees_of_freedom is not None]
         return cls(
             np.concatenate([mixture.weights for mixture in mixtures]) / len(mixtures),
             np.concatenate([mixture.means for mixture in mixtures]),
             type(first.covariance).concatenate([mixture.covariance for mixture in mixtures]),
             first.feature_names,
+            degrees_of_freedom=np.concatenate(degrees) if degrees else None,
         )
 
     def promote_to(self, structure: type[AbstractCovariance]) -> "Mixture":
@@ -385,14 +424,8 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         array([[0.5]])
         """
         stored = read_model(path)
-        return cls(stored.weights, stored.means, stored.covariance, stored.feature_names)
+        parts = (stored.weights, stored.means, stored.covariance, stored.feature_names)
+        return cls(*parts, stored.background, stored.degrees_of_freedom)
 
     def _engine(self, X: ArrayLike, noise_covariance: ArrayLike | None) -> NativeEngine | IncompleteEngine:
         return engine_for(as_weighted_rows(X, None, self.n_features, self.feature_names, noise_covariance))
-
-
-def _numbers(values: Any, name: str) -> FloatArray:
-    array = as_numbers(values, name)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got NaN or infinity")
-    return array

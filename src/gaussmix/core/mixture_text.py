@@ -30,6 +30,9 @@ def format_mixture(mixture: "Mixture") -> str:
     """
     k, shown = mixture.n_components, min(mixture.n_components, _MOST_COMPONENTS)
     blocks = [_title(mixture)]
+    if mixture.background is not None:
+        noise = mixture.background
+        blocks.append(f"uniform noise, weight {noise.weight:.4g}, volume {noise.volume:.4g}")
     some = mixture.take(range(shown)).covariance
     if mixture.covariance.form in ("diagonal", "spherical"):
         spreads = list(some.variances()[:, :, None])
@@ -38,6 +41,8 @@ def format_mixture(mixture: "Mixture") -> str:
     is_shared = mixture.covariance.form == "tied" and k > 1
     for component in range(shown):
         heading = f"component {component}, weight {mixture.weights[component]:.4g}"
+        if mixture.degrees_of_freedom is not None:
+            heading += f", {mixture.degrees_of_freedom[component]:.4g} degrees of freedom"
         spread = None if is_shared else spreads[component]
         blocks.append(f"{heading}\n{_table(mixture.names, mixture.means[component], spread)}")
     if is_shared:
@@ -67,13 +72,17 @@ def mixture_html(mixture: "Mixture") -> Markup:
     rest = [counted(k - shown_k, "component")] if shown_k < k else []
     rest += [counted(d - shown_d, "feature")] if shown_d < d else []
     more = f"; not shown: {' and '.join(rest)}" if rest else ""
-    return table_html(f"{_title(mixture)}; mean ± standard deviation{more}", columns, lines)
+    noise = "" if mixture.background is None else f" (weight of the noise {mixture.background.weight:.4g})"
+    shown = "mean ± standard deviation" if mixture.degrees_of_freedom is None else "center ± root of the scale"
+    return table_html(f"{_title(mixture)}{noise}; {shown}{more}", columns, lines)
 
 
 def _title(mixture: "Mixture") -> str:
     name = display_name(mixture.covariance_type, mixture.n_features)
     k, d = counted(mixture.n_components, "component"), counted(mixture.n_features, "feature")
-    return f"Mixture of {k} in {d}, {name} covariances"
+    noise = "" if mixture.background is None else " and uniform noise"
+    kind, spread = ("Mixture", "covariances") if mixture.degrees_of_freedom is None else ("t mixture", "scale matrices")
+    return f"{kind} of {k}{noise} in {d}, {name} {spread}"
 
 
 def _table(names: tuple[str, ...], mean: FloatArray | None, spread: FloatArray | None) -> str:

@@ -12,14 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.background import Background
 from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, covariance_class
 from gaussmix.core.errors import ModelFileError
 from gaussmix.core.output_files import complete_file
+from gaussmix.core.student import log_constants
 from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.core.validation import LARGEST
 
 FORMAT = "gaussmix mixture"
 VERSION = 1
+
+EXTENDED_VERSION = 2
+"""Version of a file with parts that readers of version 1 do not know, which they must not ignore."""
 
 LEAST_ROOT, LARGEST_ROOT = 1e-154, 1e153
 """Between them the square of a standard deviation and its inverse are finite."""
@@ -33,6 +38,22 @@ class StoredMixture:
     means: FloatArray
     covariance: AbstractCovariance
     feature_names: tuple[str, ...] | None
+    background: Background | None = None
+    degrees_of_freedom: FloatArray | None = None
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """The parts that readers of version 1 do not know."""
+        parts: dict[str, Any] = {}
+        if self.background is not None:
+            noise = self.background
+            region = {"center": noise.center.tolist(), "edges": noise.edges.tolist()}
+            parts["noise"] = {"weight": noise.weight, "log_lengths": noise.log_lengths.tolist(), **region}
+        if self.degrees_of_freedom is not None:
+            degrees = self.degrees_of_freedom
+            parts["degrees_of_freedom"] = [None if np.isinf(nu) else nu for nu in degrees.tolist()]
+            parts["log_constants"] = log_constants(degrees, self.means.shape[1]).tolist()
+        return parts
 
 
 def write_model(
@@ -44,7 +65,7 @@ def write_model(
     """Write a model file with test vectors and further parts; an existing file is replaced only by a complete one."""
     document = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": EXTENDED_VERSION if model.extensions else VERSION,
         "covariance_type": model.covariance.name,
         "n_components": model.covariance.n_components,
         "n_features": model.covariance.n_features,
@@ -53,6 +74,7 @@ def write_model(
         "means": model.means.tolist(),
         "covariances": model.covariance.covariances.tolist(),
         "roots": model.covariance.roots.tolist(),
+        **model.extensions,
         "test_vectors": vectors,
         **(parts or {}),
     }
@@ -72,12 +94,14 @@ def read_model(path: str | PathLike[str]) -> StoredMixture:
     """
     try:
         with np.errstate(all="ignore"):  # what overflows or underflows is found by its result
-            return model_of(document_in(path))
+            return model_of(document_in(path, versions=(VERSION, EXTENDED_VERSION)))
     except ModelFileError as error:
         raise ModelFileError(f"{path} is not a gaussmix model: {error}") from error
 
 
-def document_in(path: str | PathLike[str], kind: str = FORMAT) -> dict[str, Any]:
+def document_in(
+    path: str | PathLike[str], kind: str = FORMAT, *, versions: tuple[int, ...] = (VERSION,)
+) -> dict[str, Any]:
     """Return the content of a JSON file of a kind, whose names and numbers are not yet checked."""
     path = Path(path)
     try:
@@ -91,8 +115,9 @@ def document_in(path: str | PathLike[str], kind: str = FORMAT) -> dict[str, Any]
     if not isinstance(document, dict) or document.get("format") != kind:
         said = f', but "{document["format"]}"' if isinstance(document, dict) and "format" in document else ""
         raise ModelFileError(f'it does not say "format": "{kind}"{said}')
-    if document.get("version") != VERSION:
-        raise ModelFileError(f"its version is {document.get('version')!r}, this gaussmix reads version {VERSION}")
+    if document.get("version") not in versions:
+        known = " and ".join(map(str, versions))
+        raise ModelFileError(f"its version is {document.get('version')!r}, this gaussmix reads version {known}")
     return document
 
 
@@ -104,10 +129,53 @@ def model_of(document: dict[str, Any]) -> StoredMixture:
     """Return the mixture of a document, after checks."""
     structure, n_components, n_features = sizes_of(document)
     weights = numbers_of(document, "weights", (n_components,))
-    if (weights < 0).any() or abs(weights.sum() - 1.0) > 1e-9:
+    background = _background_of(document, n_features)
+    noise_weight = 0.0 if background is None else background.weight
+    if (weights < 0).any() or noise_weight < 0 or abs(weights.sum() + noise_weight - 1.0) > 1e-9:
         raise ModelFileError("its weights are not nonnegative numbers with sum one")
     means, covariance = components_of(document, structure, n_components, n_features)
-    return StoredMixture(weights, means, covariance, names_of(document, n_features))
+    names, degrees = names_of(document, n_features), _degrees_of(document, n_components, n_features)
+    return StoredMixture(weights, means, covariance, names, background, degrees)
+
+
+def _degrees_of(document: dict[str, Any], n_components: int, n_features: int) -> FloatArray | None:
+    """Return the degrees of freedom of a document, after checks."""
+    part = document.get("degrees_of_freedom")
+    if part is None:
+        return None
+    if document.get("version") != EXTENDED_VERSION:
+        raise ModelFileError(f"it has degrees_of_freedom, which files of version {EXTENDED_VERSION} have")
+    listed = part if isinstance(part, list) else [part]
+    infinite = np.array([value is None for value in listed], dtype=np.bool_)
+    finite = {"degrees_of_freedom": [1.0 if value is None else value for value in listed]}
+    degrees = np.where(infinite, np.inf, numbers_of(finite, "degrees_of_freedom", (n_components,)))
+    _refuse("degrees_of_freedom", degrees, degrees <= 0, "degrees of freedom are positive, or null if infinite")
+    stated = numbers_of(document, "log_constants", (n_components,))
+    if not np.allclose(stated, log_constants(degrees, n_features), rtol=1e-9, atol=1e-9):
+        raise ModelFileError("its log_constants do not agree with its degrees_of_freedom")
+    return degrees
+
+
+def _background_of(document: dict[str, Any], n_features: int) -> Background | None:
+    """Return the noise of a document, after checks."""
+    part = document.get("noise")
+    if part is None:
+        return None
+    if document.get("version") != EXTENDED_VERSION:
+        raise ModelFileError(f"it has noise, which files of version {EXTENDED_VERSION} have")
+    if not isinstance(part, dict):
+        raise ModelFileError("noise is not an object")
+    background = Background(
+        float(numbers_of(part, "weight", ())),
+        numbers_of(part, "center", (n_features,)),
+        numbers_of(part, "edges", (n_features, n_features)),
+    )
+    if not np.isfinite(background.log_volume):
+        raise ModelFileError("the edges of its noise do not span a volume")
+    stated = numbers_of(part, "log_lengths", (n_features,))
+    if not np.allclose(stated, background.log_lengths, rtol=1e-9, atol=1e-9):
+        raise ModelFileError("the log_lengths of its noise do not agree with its edges")
+    return background
 
 
 def sizes_of(document: dict[str, Any]) -> tuple[type[AbstractCovariance], int, int]:

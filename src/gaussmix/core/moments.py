@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from gaussmix.core.forms import FORMS
+from gaussmix.core.student import degrees_of_inverse, information
 from gaussmix.core.typing import FloatArray, Form, IntArray
 
 
@@ -17,6 +18,8 @@ class Moments:
     Here ``r[n, k] = weight[n] p(k | x[n])`` and ``y = (x[n] - means[k]) W[k]``. Sums of disjoint sets of rows under
     the same mixture can be added. Near convergence ``scatter / counts`` is near the identity, whatever the units, the
     offset or the condition of the data.
+
+    With nu degrees of freedom, rows are weighted by ``r u`` in shifts and scatter, ``u = (nu + d) / (nu + |y|^2)``.
 
     Attributes
     ----------
@@ -34,7 +37,15 @@ class Moments:
     entropy : float
         Sum of -r log p(k | x).
     weight : float
-        Sum of the row weights, which is the sum of the counts unless a row has density zero.
+        Sum of the row weights, which is the sum of the counts and the background unless a row has density zero.
+    background : float, optional
+        Sum of ``weight[n] p(background | x[n])``; None if the mixture has no background.
+    scaled_counts : (k,) array, optional
+        Sum of r u, if there are degrees of freedom.
+    slopes : (k,) array, optional
+        Derivative of the log-likelihood with respect to 1 / nu of each component.
+    inverse_degrees : (k,) array, optional
+        Estimates of 1 / nu that go with these sums, in place of the two above (`MaximumLikelihood.as_normal`).
     """
 
     form: Form
@@ -44,16 +55,48 @@ class Moments:
     log_likelihood: float
     entropy: float
     weight: float
+    background: float | None = None
+    scaled_counts: FloatArray | None = None
+    slopes: FloatArray | None = None
+    inverse_degrees: FloatArray | None = None
 
     def __add__(self, other: "Moments") -> "Moments":
-        return Moments(
-            self.form,
-            self.counts + other.counts,
-            self.shifts + other.shifts,
-            self.scatter + other.scatter,
-            self.log_likelihood + other.log_likelihood,
-            self.entropy + other.entropy,
-            self.weight + other.weight,
+        return replace(
+            self,
+            counts=self.counts + other.counts,
+            shifts=self.shifts + other.shifts,
+            scatter=self.scatter + other.scatter,
+            log_likelihood=self.log_likelihood + other.log_likelihood,
+            entropy=self.entropy + other.entropy,
+            weight=self.weight + other.weight,
+            background=_sum_of_backgrounds(self.background, other.background),
+            scaled_counts=_sum(self.scaled_counts, other.scaled_counts),
+            slopes=_sum(self.slopes, other.slopes),
+        )
+
+    def scaled(self, factor: float) -> "Moments":
+        """Return the sums for row weights that are multiplied by a factor.
+
+        Parameters
+        ----------
+        factor : float
+            The factor; with -1, the sums can be subtracted.
+
+        Returns
+        -------
+        Moments
+            All sums times the factor.
+        """
+        optional = ("background", "scaled_counts", "slopes")
+        return replace(
+            self,
+            counts=factor * self.counts,
+            shifts=factor * self.shifts,
+            scatter=factor * self.scatter,
+            log_likelihood=factor * self.log_likelihood,
+            entropy=factor * self.entropy,
+            weight=factor * self.weight,
+            **{name: factor * getattr(self, name) for name in optional if getattr(self, name) is not None},
         )
 
     def reordered(self, order: IntArray) -> "Moments":
@@ -70,7 +113,9 @@ class Moments:
             The reordered sums.
         """
         scatter = FORMS[self.form].take(self.scatter, order)
-        return replace(self, counts=self.counts[order], shifts=self.shifts[order], scatter=scatter)
+        own = ("scaled_counts", "slopes", "inverse_degrees")
+        others = {name: getattr(self, name)[order] for name in own if getattr(self, name) is not None}
+        return replace(self, counts=self.counts[order], shifts=self.shifts[order], scatter=scatter, **others)
 
     @property
     def mean_log_likelihood(self) -> float:
@@ -118,32 +163,40 @@ class Moments:
         return replace(self, shifts=shifts, scatter=scatter)
 
     def flat(self) -> FloatArray:
-        """Return one vector of the counts, the shifts, and the scatter minus its expectation.
+        """Return one vector of the counts, the shifts, the scatter minus its expectation, degrees and background.
 
         These are uncorrelated; the counts and the scatter itself are not.
 
         Returns
         -------
         (k + k d + s,) array
-            Vector for a scatter of s entries; `from_flat` is the inverse.
+            Vector for a scatter of s entries, with k more numbers if there are inverse degrees of freedom, and one more
+            if there is a background; `from_flat` is the inverse.
         """
         excess = self.scatter - FORMS[self.form].expected_scatter(self.counts, self.shifts.shape[1])
-        return np.concatenate([self.counts, self.shifts.ravel(), excess.ravel()])
+        parts = [self.counts, self.shifts.ravel(), excess.ravel()]
+        if self.inverse_degrees is not None:
+            parts.append(self.inverse_degrees)
+        return np.concatenate(parts if self.background is None else [*parts, [self.background]])
 
     @classmethod
-    def from_flat(cls, vector: FloatArray, form: Form, n_components: int, n_features: int) -> Self:
+    def from_flat(
+        cls, vector: FloatArray, form: Form, n_components: int, n_features: int, *, has_degrees: bool = False
+    ) -> Self:
         """Return the sums that a vector of `flat` represents, with NaN as log-likelihood and entropy.
 
         Parameters
         ----------
         vector : (k + k d + s,) array
-            Vector of `flat`, or a linear combination of such vectors.
+            Vector of `flat`, or a linear combination of such vectors; one more number is the background.
         form : {"full", "tied", "diagonal", "spherical"}
             Form of the scatter.
         n_components : int
             Number of components.
         n_features : int
             Number of features.
+        has_degrees : bool, default=False
+            Whether the vector has inverse degrees of freedom.
 
         Returns
         -------
@@ -151,11 +204,17 @@ class Moments:
             The sums.
         """
         k, own = n_components, n_components * (1 + n_features)
-        counts = vector[:k]
-        excess = vector[own:].reshape(FORMS[form].shape(k, n_features))
+        counts, shape = vector[:k], FORMS[form].shape(k, n_features)
+        end = own + math.prod(shape)
+        excess = vector[own:end].reshape(shape)
         scatter = excess + FORMS[form].expected_scatter(counts, n_features)
         shifts = vector[k:own].reshape(k, n_features)
-        return cls(form, counts, shifts, scatter, math.nan, math.nan, float(counts.sum()))
+        inverse = vector[end : end + k] if has_degrees else None
+        end += k if has_degrees else 0
+        background = float(vector[end]) if len(vector) > end else None
+        weight = float(counts.sum()) + (background or 0.0)
+        nan = math.nan
+        return cls(form, counts, shifts, scatter, nan, nan, weight, background, inverse_degrees=inverse)
 
     def fisher_scales(self) -> FloatArray:
         """Return the factors that turn lengths of `flat` vectors into lengths in the Fisher metric of the components.
@@ -163,9 +222,23 @@ class Moments:
         Returns
         -------
         (k + k d + s,) array
-            Factors, valid in units in which every component is nearly standard normal.
+            Factors, one for each number of `flat`, valid in units in which every component is nearly standard normal.
         """
-        counts = np.maximum(self.counts, np.finfo(np.float64).eps * self.counts.sum())
+        least = np.finfo(np.float64).eps * (self.counts.sum() + (self.background or 0.0))
+        counts = np.maximum(self.counts, least)
         per_component = 1 / np.sqrt(counts)
         d = self.shifts.shape[1]
-        return np.concatenate([per_component, np.repeat(per_component, d), FORMS[self.form].fisher_scales(counts, d)])
+        scales = [per_component, np.repeat(per_component, d), FORMS[self.form].fisher_scales(counts, d)]
+        if self.inverse_degrees is not None:
+            scales.append(np.sqrt(counts * information(degrees_of_inverse(self.inverse_degrees), d)))
+        if self.background is not None:
+            scales.append(np.array([1 / math.sqrt(max(self.background, least))]))
+        return np.concatenate(scales)
+
+
+def _sum(one: FloatArray | None, other: FloatArray | None) -> FloatArray | None:
+    return None if one is None or other is None else one + other
+
+
+def _sum_of_backgrounds(one: float | None, other: float | None) -> float | None:
+    return None if one is None and other is None else (one or 0.0) + (other or 0.0)

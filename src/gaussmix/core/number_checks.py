@@ -187,6 +187,28 @@ def require_level(level: Any) -> None:
         raise ValueError(f"level must be between 0 and 1; got {level!r}")
 
 
+def as_finite_numbers(values: Any, name: str) -> FloatArray:
+    """Return numbers as a float array; raise a ValueError that names a parameter unless they are finite."""
+    array = as_numbers(values, name)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    return array
+
+
+def check_degrees(values: Any, n_components: int) -> FloatArray | None:
+    """Return degrees of freedom (k,), one for all or one each, after checks; None as it is."""
+    if values is None:
+        return None
+    degrees = as_numbers(values, "degrees_of_freedom")
+    if degrees.shape not in ((), (n_components,)):
+        raise ValueError(
+            f"degrees_of_freedom must be a number or {n_components} numbers, got the shape {degrees.shape}"
+        )
+    if not (degrees > 0).all():  # NaN included
+        raise ValueError(f"degrees_of_freedom must be positive or infinite, got {degrees.min()}")
+    return np.broadcast_to(degrees, (n_components,))
+
+
 def check_weights(weights: FloatArray, n_components: int) -> FloatArray:
     """Return the weights divided by their sum; raise a ValueError unless they are k probabilities."""
     if weights.shape != (n_components,):

@@ -101,14 +101,18 @@ def _mode_of(path: Path) -> int:
 
 
 def _replace_folder(new: Path, target: Path) -> None:
-    """Move a folder to its place; what is there is removed."""
-    if target.exists():
-        old = Path(tempfile.mkdtemp(dir=target.parent, prefix=_PREFIX))
-        os.replace(target, old / target.name)
+    """Move a folder to its place; what is there is removed, unless the move fails."""
+    if not target.exists():
         os.replace(new, target)
-        rmtree(old)
-    else:
-        os.replace(new, target)
+        return
+    with _scratch(target.parent) as scratch:
+        old = scratch / target.name
+        os.replace(target, old)
+        try:
+            os.replace(new, target)
+        except OSError:
+            os.replace(old, target)
+            raise
 
 
 def _copy(source: Path, target: Path) -> None:

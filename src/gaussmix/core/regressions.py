@@ -200,6 +200,27 @@ def pieces_of(n_rows: int) -> Iterator[slice]:
         yield slice(start, min(start + _PIECE, n_rows))
 
 
+def scaled_each(covariance: AbstractCovariance, factors: FloatArray) -> AbstractCovariance:
+    """Return covariances, each times a factor of its own.
+
+    Parameters
+    ----------
+    covariance : AbstractCovariance
+        Covariances of k components.
+    factors : (k,) array
+        Positive numbers.
+
+    Returns
+    -------
+    AbstractCovariance
+        "diag", "spherical" or "full", by the form of the covariances.
+    """
+    form = FORMS[covariance.form]
+    structure = structure_of("full" if form.name == "tied" else form.name)
+    roots = covariance.dense_roots() * np.sqrt(factors)[:, None, None]
+    return structure.from_dense_roots(roots)
+
+
 def with_scaled_residuals(covariance: AbstractCovariance, n_targets: int, factor: float) -> AbstractCovariance:
     """Return covariances in which the last features vary more, or less, given the others.
 

@@ -23,7 +23,8 @@ def save(self: "Mixture", path: str | PathLike[str]) -> None:
     path : str or path
         The file to write.
     """
-    stored = StoredMixture(self.weights, self.means, self.covariance, self.feature_names)
+    parts = (self.weights, self.means, self.covariance, self.feature_names)
+    stored = StoredMixture(*parts, self.background, self.degrees_of_freedom)
     write_model(path, stored, vectors_of(self))
 
 

@@ -1,5 +1,6 @@
 """Sums over rows together with the mixture of their pass: what is kept of rows that are gone."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -13,9 +14,18 @@ from gaussmix.core.engines import engine_for
 from gaussmix.core.errors import ModelFileError
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.model_file import StoredMixture, document_in, model_of, numbers_of, write_model
+from gaussmix.core.model_file import (
+    EXTENDED_VERSION,
+    VERSION,
+    StoredMixture,
+    document_in,
+    model_of,
+    numbers_of,
+    write_model,
+)
 from gaussmix.core.moments import Moments
 from gaussmix.core.saving import vectors_of
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.core.validation import as_weighted_rows
 
@@ -48,6 +58,9 @@ class StoredMoments:
 
     mixture: Mixture
     moments: Moments
+
+    def __post_init__(self) -> None:
+        refuse_degrees(self.mixture.degrees_of_freedom, "StoredMoments")
 
     @classmethod
     def of(
@@ -119,11 +132,15 @@ class StoredMoments:
         Returns
         -------
         float
-            Sum over rows and components of the responsibility times ``log w_k N(x | k)``.
+            Sum over rows and components of the responsibility times ``log w_k N(x | k)``. Of noise, it has the weight
+            only: its density is constant.
         """
         sums, offsets = self.under(mixture), mixture.whitened().offsets
-        held = sums.counts > 0
-        return float(sums.counts[held] @ offsets[held]) - 0.5 * sums.scatter_trace
+        held = sums.counts != 0  # negative in differences of sums
+        of_components = float(sums.counts[held] @ offsets[held]) - 0.5 * sums.scatter_trace
+        if not sums.background or mixture.background is None:
+            return of_components
+        return of_components + sums.background * math.log(mixture.background.weight)
 
     def faded(self, share: float) -> Self:
         """Return the sums of the same rows with a share of their weights.
@@ -138,19 +155,7 @@ class StoredMoments:
         StoredMoments
             All sums times the share.
         """
-        sums = self.moments
-        return replace(
-            self,
-            moments=Moments(
-                sums.form,
-                share * sums.counts,
-                share * sums.shifts,
-                share * sums.scatter,
-                share * sums.log_likelihood,
-                share * sums.entropy,
-                share * sums.weight,
-            ),
-        )
+        return replace(self, moments=self.moments.scaled(share))
 
     @classmethod
     def total(cls, parts: Iterable["StoredMoments"], mixture: Mixture) -> Self:
@@ -179,7 +184,9 @@ class StoredMoments:
             The file to write.
         """
         mixture, sums = self.mixture, self.moments
-        stored = StoredMixture(mixture.weights, mixture.means, mixture.covariance, mixture.feature_names)
+        stored = StoredMixture(
+            mixture.weights, mixture.means, mixture.covariance, mixture.feature_names, mixture.background
+        )
         numbers = {
             "counts": sums.counts.tolist(),
             "shifts": sums.shifts.tolist(),
@@ -188,6 +195,8 @@ class StoredMoments:
             "entropy": sums.entropy,
             "weight": sums.weight,
         }
+        if sums.background is not None:
+            numbers["noise"] = sums.background
         write_model(path, stored, vectors_of(mixture), {"moments": numbers})
 
     @classmethod
@@ -210,9 +219,9 @@ class StoredMoments:
             If the file is not a valid model file with sums; the message gives the reason.
         """
         try:
-            document = document_in(path)
+            document = document_in(path, versions=(VERSION, EXTENDED_VERSION))
             stored = model_of(document)
-            mixture = Mixture(stored.weights, stored.means, stored.covariance, stored.feature_names)
+            mixture = Mixture(stored.weights, stored.means, stored.covariance, stored.feature_names, stored.background)
             return cls(mixture, _moments_of(document.get("moments"), mixture))
         except ModelFileError as error:
             raise ModelFileError(f"{path} does not contain moments of gaussmix: {error}") from error
@@ -226,7 +235,9 @@ def _moments_of(numbers: Any, mixture: Mixture) -> Moments:
     shifts = numbers_of(numbers, "shifts", shape)
     scatter = numbers_of(numbers, "scatter", FORMS[form].shape(*shape))
     log_likelihood, entropy = (float(numbers_of(numbers, name, ())) for name in ("log_likelihood", "entropy"))
-    return Moments(form, counts, shifts, scatter, log_likelihood, entropy, float(_not_negative(numbers, "weight", ())))
+    weight = float(_not_negative(numbers, "weight", ()))
+    noise = None if mixture.background is None else float(_not_negative(numbers, "noise", ()))
+    return Moments(form, counts, shifts, scatter, log_likelihood, entropy, weight, noise)
 
 
 def _not_negative(numbers: dict[str, Any], name: str, shape: tuple[int, ...]) -> FloatArray:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gaussmix.core.background import WhitenedBackground
 from gaussmix.core.forms import FORMS
 from gaussmix.core.typing import FloatArray, Form, IntArray
 
@@ -35,14 +36,16 @@ class CommonBasis:
 class WhitenedMixture:
     """A mixture in the form that engines read, for any covariance structure and prior.
 
-    ``score[n, k] = offsets[k] - 1/2 |(x[n] - means[k]) W[k]|^2`` is ``log w_k N(x_n | k)``.
+    ``score[n, k] = offsets[k] - 1/2 delta`` with ``delta = |(x[n] - means[k]) W[k]|^2`` is ``log w_k N(x_n | k)``. With
+    degrees of freedom nu, ``score[n, k] = offsets[k] - (nu + d) / 2 log(1 + delta / nu)``, d the number of features.
 
     Attributes
     ----------
     form : {"full", "tied", "diagonal", "spherical"}
         Form of the factors.
     offsets : (k,) array
-        ``log w_k + log det W_k - d/2 log 2 pi``; ``-inf`` for a component of weight zero.
+        ``log w_k + log det W_k - d/2 log 2 pi``, plus ``log_constants`` (core/student.py) if there are degrees of
+        freedom; ``-inf`` for a component of weight zero.
     means : (k, d) array
         Means of the components.
     factors : array
@@ -51,6 +54,10 @@ class WhitenedMixture:
     common : CommonBasis, optional
         Basis that full factors share. An engine may use it to compute the same scores faster. Moments are always in
         the units of the factors.
+    background : WhitenedBackground, optional
+        Uniform noise beside the components.
+    degrees_of_freedom : (k,) array, optional
+        Degrees of freedom of t distributions; infinite for a normal one.
     """
 
     form: Form
@@ -58,6 +65,8 @@ class WhitenedMixture:
     means: FloatArray
     factors: FloatArray
     common: CommonBasis | None = None
+    background: WhitenedBackground | None = None
+    degrees_of_freedom: FloatArray | None = None
 
     @property
     def n_components(self) -> int:
@@ -68,6 +77,11 @@ class WhitenedMixture:
     def n_features(self) -> int:
         """The number of features."""
         return self.means.shape[1]
+
+    @property
+    def n_scores(self) -> int:
+        """The number of scores of a row: one for each component, and a last one for the background if there is one."""
+        return self.n_components + (self.background is not None)
 
     def take(self, components: Sequence[int] | IntArray) -> "WhitenedMixture":
         """Return some of the components.
@@ -80,9 +94,11 @@ class WhitenedMixture:
         Returns
         -------
         WhitenedMixture
-            The components with unchanged scores: its density is the contribution of these components.
+            The components with unchanged scores, without a background: its density is the contribution of these
+            components.
         """
         at = np.asarray(components, dtype=np.int64)
         common = self.common and replace(self.common, scales=self.common.scales[at])
         factors = FORMS[self.form].take(self.factors, at)
-        return WhitenedMixture(self.form, self.offsets[at], self.means[at], factors, common)
+        degrees = None if self.degrees_of_freedom is None else self.degrees_of_freedom[at]
+        return WhitenedMixture(self.form, self.offsets[at], self.means[at], factors, common, None, degrees)

@@ -73,7 +73,7 @@ def shape_facts(mixture: Mixture, rows: WeightedRows) -> list[dict[str, Any]]:
     limit = chdtri(mixture.n_features, 1 - _INSIDE)
     deviations = np.sqrt(mixture.covariance.variances())
     facts: list[dict[str, Any]] = []
-    for component, counts in enumerate(shares.T):
+    for component, counts in enumerate(shares.T[: mixture.n_components]):
         found: dict[str, Any] = {"outside": None, "skewness": None, "skewed": None}
         total = float(counts.sum())
         if total >= _LEAST_COUNT:
@@ -105,7 +105,7 @@ def interrupted_components(mixture: Mixture, values: FloatArray) -> list[dict[st
         ``"component"``, and the components ``"within"`` its rows.
     """
     ordered = np.unique(values)
-    labels: IntArray = mixture.labels(ordered[:, None])
+    labels: IntArray = mixture.without_noise().labels(ordered[:, None])
     runs = labels[np.flatnonzero(np.diff(labels, prepend=-1))]
     found = []
     for component in np.unique(runs):

@@ -12,6 +12,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.core.validation import as_weighted_rows
 from gaussmix.core.warning_values import warn
@@ -128,6 +129,8 @@ def trace_em(X: ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: A
     """
     if not isinstance(start, Mixture):
         raise TypeError(f"start must be a Mixture, got {type(start).__name__}")
+    start.refuse_noise("trace_em")
+    refuse_degrees(start.degrees_of_freedom, "trace_em")
     if n_iter != int(n_iter) or n_iter < 1:
         raise ValueError(f"n_iter must be a whole number, at least 1; got {n_iter!r}")
     rows = as_weighted_rows(X, sample_weight, start.n_features, start.feature_names)

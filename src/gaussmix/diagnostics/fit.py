@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from gaussmix.core.background import NOISE
 from gaussmix.core.covariance import structure_of
 from gaussmix.core.engines import engine_for
 from gaussmix.core.engines.far_rows import assign_rows
@@ -16,6 +17,7 @@ from gaussmix.core.row_sampling import fixed_subsample
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.advice import advice_for_fit
+from gaussmix.diagnostics.bounds import bound_facts, trimmed_facts
 from gaussmix.diagnostics.component_shapes import interrupted_components, relative_spreads, shape_facts
 from gaussmix.diagnostics.description.clusters import describe_rows
 from gaussmix.diagnostics.missing import information_facts
@@ -24,7 +26,7 @@ from gaussmix.diagnostics.removal import removal_losses
 from gaussmix.diagnostics.report import Report
 from gaussmix.diagnostics.rows import row_facts
 from gaussmix.fitting.degeneracy import examine
-from gaussmix.fitting.fit_result import FitResult
+from gaussmix.fitting.fit_result import FitResult, TrimmedRows
 from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.redundant_columns import ColumnReduction
@@ -62,6 +64,8 @@ class FitRecord:
         Nats by which moves of components raised the best of the starts.
     higher : HigherOptimum, or None
         The highest of the unsound optima that the search passed over.
+    trimmed : TrimmedRows, or None
+        Rows that the fit left out.
     """
 
     stop_reason: str
@@ -74,6 +78,7 @@ class FitRecord:
     reduced: Mixture | None = None
     gain: float = 0.0
     higher: HigherOptimum | None = None
+    trimmed: TrimmedRows | None = None
 
     @classmethod
     def of(cls, result: FitResult) -> Self:
@@ -100,6 +105,7 @@ class FitRecord:
             result.reduced,
             result.gain,
             result.higher,
+            result.trimmed,
         )
 
 
@@ -153,13 +159,19 @@ def inspect_fit(
             "starts": _starts(record.start_log_likelihoods, record.gain),
             "passed_over": _passed_over(record.higher, mixture.names, columns),
             "time": _time(record.history),
+            "trimmed": trimmed_facts(mixture, record.trimmed, given),
+            "bounds": bound_facts(mixture, update),
             "ridge": _ridge(mixture, update.ridge, facts["rows"]["constant"] if "rows" in facts else []),
         }
+    if record is not None and record.trimmed is not None and given is not None:
+        given = given.take(record.trimmed.are_kept(mixture, given))
     if columns is None or reduced is None:
         facts["components"] = _components(mixture, update, given)
     else:
         kept = None if given is None else reduce_rows(columns, given)
         facts["components"] = _components(reduced, update, kept)
+    if mixture.background is not None:
+        facts["noise"] = _noise_facts(mixture, given)
     confused = confusion(mixture)
     facts["overlap"] = overlap_facts(confused)
     if given is not None:
@@ -176,6 +188,16 @@ def inspect_fit(
                 found |= left
     facts["advice"] = advice_for_fit(facts)
     return Report(facts)
+
+
+def _noise_facts(mixture: Mixture, rows: WeightedRows | None) -> dict[str, Any]:
+    """Return the weight and the volume of the noise, and how many of the rows are noise."""
+    assert mixture.background is not None
+    count = None
+    if rows is not None:
+        labels = assign_rows(engine_for(rows), mixture.whitened(), "labels")
+        count = float(rows.explicit_weights[labels == NOISE].sum())
+    return {"weight": mixture.background.weight, "log_volume": mixture.background.log_volume, "count": count}
 
 
 def _cluster_facts(mixture: Mixture, some: WeightedRows, confused: Confusion) -> list[dict[str, Any]]:
@@ -269,7 +291,9 @@ def _components(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRows 
     losses: list[float | None] = [None] * k
     sound = np.flatnonzero(~(soundness.empty | soundness.few | soundness.spurious))
     if sound.size:  # the rows of a removed component must not go to an unsound one
-        for position, loss in zip(sound.tolist(), removal_losses(mixture.take(sound), update, rows), strict=True):
+        for position, loss in zip(
+            sound.tolist(), removal_losses(mixture.take(sound), update.of_parts, rows), strict=True
+        ):
             losses[position] = loss
     own = _own_parameters(mixture)
     troubles = {

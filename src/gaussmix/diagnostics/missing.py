@@ -71,7 +71,8 @@ def information_facts(mixture: Mixture, rows: WeightedRows) -> list[dict[str, An
     some = draw_rows(rows, _SAMPLED, np.random.default_rng(0))
     whitened, roots = mixture.whitened(), roots_of(mixture.whitened())
     left, total = np.zeros(mixture.n_components), np.zeros(mixture.n_components)
-    shares = engine_for(some).score_rows(whitened, "responsibilities") * some.explicit_weights[:, None]
+    shares = engine_for(some).score_rows(whitened, "responsibilities")[:, : mixture.n_components]
+    shares = shares * some.explicit_weights[:, None]
     for group in group_rows(some):
         lifts = ObservedMixture.of(whitened, roots, group.observed, group.noise_root).lifts
         counts = shares[group.positions].sum(axis=0)
@@ -91,5 +92,5 @@ def information_facts(mixture: Mixture, rows: WeightedRows) -> list[dict[str, An
 def _observed_counts(mixture: Mixture, rows: WeightedRows) -> FloatArray:
     """Return the expected number (k, d) of observed values of each column in each component."""
     assert rows.missing is not None
-    shares = engine_for(rows).score_rows(mixture.whitened(), "responsibilities")
+    shares = engine_for(rows).score_rows(mixture.whitened(), "responsibilities")[:, : mixture.n_components]
     return np.asarray((shares * rows.explicit_weights[:, None]).T @ ~rows.missing)

@@ -41,8 +41,9 @@ def confusion(mixture: Mixture) -> Confusion:
 
     They are those of Maitra and Melnykov, Simulating data to study performance of finite mixture modeling and
     clustering algorithms, Journal of Computational and Graphical Statistics 19 (2010), 354-376, estimated from 2,000
-    rows drawn from each component (fewer if there are many components), with a fixed seed.
+    rows drawn from each component (fewer if there are many components), with a fixed seed. Noise does not take part.
     """
+    mixture = mixture.without_noise()
     k, d = mixture.means.shape
     draws = max(100, min(_DRAWS, _NUMBERS // (k * k)))
     noise = np.random.default_rng(0).standard_normal((draws, d))

@@ -38,7 +38,7 @@ def removal_losses(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRo
     if rows.n_rows > limit:
         rows = draw_rows(rows, limit, np.random.default_rng(0))
     engine = engine_for(rows)
-    shares = engine.score_rows(mixture.whitened(), "responsibilities")
+    shares = engine.score_rows(mixture.whitened(), "responsibilities")[:, :k]
     gains = np.log(np.maximum(1 - shares, _EPSILON))  # bounded if a responsibility is 1
     bounds = rows.total * np.log(np.maximum(1 - mixture.weights, _EPSILON))
     bounds -= gains.sum(axis=0) if rows.weights is None else rows.weights @ gains

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gaussmix.core.notebook import entries_html
 from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words, plural
 from gaussmix.diagnostics.advice import ridge_matters, too_few_rows, units_matter
+from gaussmix.diagnostics.bounds import bound_entries
 from gaussmix.diagnostics.component_shapes import is_small, is_wide
 from gaussmix.diagnostics.description.rules import share_text
 from gaussmix.diagnostics.posterior_text import posterior_entries
@@ -68,6 +69,8 @@ class Report:
             entries += _fit_entries(self.facts["fit"])
         if "posterior" in self.facts:
             entries += posterior_entries(self.facts["posterior"])
+        if "noise" in self.facts:
+            entries.append(Entry("noise", _noise(self.facts["noise"])))
         if "components" in self.facts:
             entries += _component_entries(self.facts)
         if not any(entry.flagged for entry in entries):
@@ -85,6 +88,14 @@ class Report:
 
     def _repr_html_(self) -> str:
         return entries_html(self.entries())
+
+
+def _noise(noise: dict[str, Any]) -> str:
+    """Return the share of uniform noise, and how many rows are more probably noise than of a component."""
+    text = f"uniform noise has the weight {noise['weight']:.4g} (log volume {noise['log_volume']:.4g})"
+    if noise["count"] is None:
+        return text
+    return f"{text}; {noise['count']:,.6g} rows are most probably noise (label -1)"
 
 
 def _row_entries(rows: dict[str, Any]) -> Iterator[Entry]:
@@ -212,6 +223,7 @@ def _fit_entries(fit: dict[str, Any]) -> Iterator[Entry]:
         ridge = fit["ridge"]
         text = f"{ridge['value']:g} is {ridge['share']:.0%} of the variance of {ridge['column']} within components"
         yield Entry("reg_covar", text, flagged=True)
+    yield from bound_entries(fit)
     if fit["time"] is not None:
         iterations = counted(fit["time"]["iterations"], "iteration")
         yield Entry("time", f"{iterations} in {fit['time']['seconds']:.3g} seconds")

@@ -7,6 +7,7 @@ from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
 from gaussmix.estimators.imputer import GaussianMixtureImputer
 from gaussmix.estimators.outlier_detector import GaussianMixtureOutlierDetector
 from gaussmix.estimators.regressor import GaussianMixtureRegressor
+from gaussmix.estimators.student import StudentMixture
 
 __all__ = [
     "BayesianGaussianMixture",
@@ -16,4 +17,5 @@ __all__ = [
     "GaussianMixtureImputer",
     "GaussianMixtureOutlierDetector",
     "GaussianMixtureRegressor",
+    "StudentMixture",
 ]

@@ -5,6 +5,7 @@ from typing import Any
 
 from gaussmix.core.rows import WeightedRows
 from gaussmix.estimators.gaussian import GaussianMixture
+from gaussmix.estimators.student import StudentMixture
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.search_result import SearchResult
@@ -18,6 +19,7 @@ def estimator_of_cell(
     *,
     reg_covar: float | str,
     random_state: Any,
+    noise_volume: float | str = "hypvol",
     feature_names: Any = None,
 ) -> GaussianMixture:
     """Return a fitted `GaussianMixture` with the fit of a cell.
@@ -32,7 +34,7 @@ def estimator_of_cell(
         Rows with all columns.
     columns : ColumnReduction or None
         Columns kept by the search.
-    reg_covar, random_state
+    reg_covar, random_state, noise_volume
         Parameters of the estimator.
     feature_names : (d,) array of str, optional
         ``feature_names_in_``.
@@ -46,12 +48,17 @@ def estimator_of_cell(
         f"search has a higher likelihood. Last run: {cell.fit.reason}"
     )
     result = replace(FitResult.of(search, rows, columns, reason), is_last_run=True)
-    estimator = GaussianMixture(
-        cell.n_components,
-        covariance_type=cell.covariance_type if columns is None else result.mixture.covariance_type,
-        reg_covar=reg_covar,
-        random_state=random_state,
-    )
+    parameters: dict[str, Any] = {
+        "covariance_type": cell.covariance_type if columns is None else result.mixture.covariance_type,
+        "reg_covar": reg_covar,
+        "random_state": random_state,
+    }
+    estimator: GaussianMixture
+    if cell.family == "student":
+        estimator = StudentMixture(cell.n_components, **parameters)
+    else:
+        noise = "uniform" if cell.noise else None
+        estimator = GaussianMixture(cell.n_components, noise=noise, noise_volume=noise_volume, **parameters)
     estimator.n_features_in_ = rows.n_features
     if feature_names is not None:
         estimator.feature_names_in_ = feature_names

@@ -123,7 +123,7 @@ def warn_of_unobserved(rows: WeightedRows, mixture: Mixture) -> None:
     if rows.missing is None or mixture.n_components == 1:
         return
     shares = engine_for(rows).score_rows(mixture.whitened(), "responsibilities")
-    counts = (shares * rows.explicit_weights[:, None]).T @ ~rows.missing
+    counts = (shares * rows.explicit_weights[:, None])[:, : mixture.n_components].T @ ~rows.missing
     hardly = (counts < _FEW_VALUES) & (mixture.weights > 0)[:, None]
     components = np.flatnonzero(hardly.any(axis=1))
     if not components.size:

@@ -32,7 +32,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         return tags
 
     def predict(self, X: Any, *, noise_covariance: Any = None) -> IntArray:
-        """Return the most probable component of each row.
+        """Return the most probable component of each row, -1 for noise.
 
         Parameters
         ----------
@@ -44,8 +44,8 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         Returns
         -------
         (n,) array
-            Numbers of components, from 0, in the order of the rows. It is an array also for a table, and with any
-            ``set_output``, as in scikit-learn.
+            Numbers of components, from 0, and -1 for noise, in the order of the rows. It is an array also for a table,
+            and with any ``set_output``, as in scikit-learn.
         """
         return assign_rows(self._engine(X, None, noise_covariance), self._whitened(), "labels")
 
@@ -63,7 +63,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         -------
         (n, k) array
             Responsibilities; every row sums to one. A row so far away that all densities are zero belongs to the
-            nearest component.
+            nearest component. With noise, one more column is the probability of the noise.
         """
         return assign_rows(self._engine(X, None, noise_covariance), self._whitened(), "responsibilities")
 
@@ -80,7 +80,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         Returns
         -------
         (n, k) array or data frame
-            Responsibilities; a data frame after ``set_output(transform="pandas")``.
+            Responsibilities, as of `predict_proba`; a data frame after ``set_output(transform="pandas")``.
         """
         return self.predict_proba(X, noise_covariance=noise_covariance)
 
@@ -235,7 +235,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         X : (n, d) array
             The rows.
         y : (n,) array
-            The component of each row.
+            The component of each row; -1 for noise.
         """
         check_is_fitted(self)
         seed = check_random_state(self.random_state) if random_state is None else random_state
@@ -243,7 +243,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
 
     @property
     def weights_(self) -> FloatArray:
-        """Mixing proportions, ``(k,)``."""
+        """Mixing proportions, ``(k,)``; with the weight of the noise, if there is any, they sum to one."""
         return self.mixture_.weights
 
     @property
@@ -313,11 +313,16 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
 
     @property
     def _n_features_out(self) -> int:
-        return self.mixture_.n_components
+        return self.mixture_.n_components + (self.mixture_.background is not None)
 
     def _criterion(self, name: str, X: Any, sample_weight: Any, noise_covariance: Any) -> float:
-        moments, p = self._moments(X, sample_weight, noise_covariance), self.mixture_.n_parameters
-        return float(CRITERIA[name](moments.log_likelihood, p, moments.weight, moments.entropy))
+        moments = self._moments(X, sample_weight, noise_covariance)
+        return float(CRITERIA[name](moments.log_likelihood, self._n_parameters, moments.weight, moments.entropy))
+
+    @property
+    def _n_parameters(self) -> int:
+        """The number of free parameters, for criteria."""
+        return self.mixture_.n_parameters
 
     def _whitened(self) -> WhitenedMixture:
         """Return what scores rows: the fitted mixture, or in variational Bayes its posterior."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from gaussmix.core.mixture import Mixture
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
+from gaussmix.estimators.fitted_noise import FittedNoiseMixin
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.set_by_fit import set_by_fit
 from gaussmix.selection.cells import Cell
@@ -11,7 +12,7 @@ from gaussmix.selection.model_names import ModelSpec
 from gaussmix.selection.table import SelectionTable
 
 
-class FittedSearchMixin(FittedMixtureMixin):
+class FittedSearchMixin(FittedNoiseMixin, FittedMixtureMixin):
     """Attributes of a search, which a subclass sets."""
 
     cells_: dict[ModelSpec, Cell] = set_by_fit()

@@ -2,34 +2,29 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class, structure_of
 from gaussmix.core.engines import engine_for
-from gaussmix.core.engines.far_rows import assign_rows
-from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.text import Entry
-from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Random
+from gaussmix.core.typing import BoolArray, IntArray, Random
 from gaussmix.core.warning_values import warn
-from gaussmix.diagnostics import Report, inspect_fit
-from gaussmix.diagnostics.fit import FitRecord
+from gaussmix.estimators.constraint_checks import check_constraints, require_constrained_rows, require_held_ratio
 from gaussmix.estimators.fit_warnings import (
     warn_of_fit,
     warn_of_large_errors,
     warn_of_near_relation,
     warn_of_unobserved,
 )
-from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
+from gaussmix.estimators.fitted_result import FittedResultMixin
 from gaussmix.estimators.online_fit import OnlineFitMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
@@ -41,16 +36,24 @@ from gaussmix.estimators.parameter_checks import (
 )
 from gaussmix.estimators.rollback import RestoredOnFailure
 from gaussmix.estimators.verbose import VerbosePrinter
+from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_mixture import GivenStarts, fit_mixture
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.initialization import Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
 from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
 from gaussmix.fitting.stopping import Stop
 
 
-class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianMixture(
+    OnlineFitMixin,
+    FittedResultMixin,
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    DensityMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
     """Gaussian mixture fitted by expectation-maximization, with scikit-learn's interface.
 
     Parameters, methods and attributes are those of ``sklearn.mixture.GaussianMixture`` and have the same meaning, with
@@ -85,7 +88,7 @@ class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         "auto" is a search: several kinds of starts are compared, and components are merged and split where this finds a
         better optimum; if there are many rows, a sample is searched (docs/starting-and-stopping.md). Or one method:
         k-means clusters; the nearest k-means++ seed; random responsibilities; the nearest of k randomly chosen rows. Or
-        your own labels (n,) or responsibilities (n, k).
+        your own labels (n,) or responsibilities (n, k). With ``noise``, the label -1 and a last column are noise.
     weights_init : (k,) array-like, optional
         Initial weights.
     means_init : (k, d) array-like, optional
@@ -110,11 +113,38 @@ class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         The order of the components (`gaussmix.components.matching.order_components`). "auto" is by descending weight
         after a search, and the order of the start otherwise. A warm start always keeps the order of the model it
         continues from.
+    noise : {"uniform"}, optional
+        "uniform" adds noise of constant density over the volume of the rows, for rows that belong to no component
+        (Banfield and Raftery 1993). Its weight is estimated, and which rows are noise at the start is found by the
+        search. The label of noise is -1. By default there is no noise.
+    noise_volume : {"hypvol", "hull"} or float, default="hypvol"
+        Volume of the noise: the smaller one of the boxes around the rows along the columns and along their principal
+        axes, as in mclust; the volume of their convex hull, which does not depend on units or rotations; or a number,
+        in the units of the columns.
+    trim : float, optional
+        Share of the rows that is left out: those of least density at each step, with the label -1 (Garcia-Escudero et
+        al. 2008, as tclust). Each other row belongs to one component, and the fit has the greatest classification
+        likelihood of these rows. 0 leaves out nothing, but assigns rows in the same way. By default, a fit to all rows.
+    max_variance_ratio : float, optional
+        Bound on the greatest over the least eigenvalue of all covariances, at least 1, as ``restr.fact`` of tclust. It
+        depends on the units of the columns. For "full", "tied", "diag", "spherical", EII, EEI and EEV.
+    equal_weights : bool, default=False
+        Whether all components have the same weight.
+    fixed : dict, optional
+        Parameters that keep their initial values: keys "means", "covariances" and "weights"; values True or a list of
+        components, such as ``{"means": [0, 2], "weights": True}``. The values are those of ``means_init``,
+        ``precisions_init`` and ``weights_init``. With noise, weights are shares of the other rows.
+    prior : NormalInverseWishart, optional
+        Prior with given numbers; the fit has the greatest posterior density.
 
     Attributes
     ----------
     weights_ : (k,) array
-        Mixing proportions.
+        Mixing proportions; with ``noise_weight_`` they sum to one.
+    noise_weight_ : float
+        Weight of the noise; 0 without noise.
+    noise_volume_ : float
+        Volume of the noise, of which the density is the inverse; NaN without noise.
     means_ : (k, d) array
         Means of the components.
     covariances_, precisions_, precisions_cholesky_ : array
@@ -123,6 +153,9 @@ class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         ``means_``, they are read from ``mixture_``; use `Mixture.from_parameters` for a model with known parameters.
     mixture_ : Mixture
         The fitted model, which is immutable and can be saved, sampled and marginalized.
+    trim_threshold_ : float
+        With ``trim``, the least ``max_k log w_k N(x | k)`` of the rows that were kept; ``predict`` labels rows below it
+        -1. Without, ``-inf``.
     fit_result_ : FitResult
         Complete result of the fit, from which the other attributes are read.
     converged_ : bool
@@ -139,7 +172,7 @@ class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         on the rows that were searched.
     lower_bound_ : float
         Mean log-likelihood of the returned parameters. It equals ``score(X, sample_weight=sample_weight)``, up to the
-        last digits if rows repeat.
+        last digits if rows repeat. With ``trim`` it is the mean classification log-likelihood of the rows kept.
     lower_bounds_ : list of float
         The same after each iteration.
     n_features_in_ : int
@@ -191,6 +224,13 @@ class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         acceleration: str = "auto",
         time_budget: float | None = None,
         order_by: int | str = "auto",
+        noise: str | None = None,
+        noise_volume: float | str = "hypvol",
+        trim: float | None = None,
+        max_variance_ratio: float | None = None,
+        equal_weights: bool = False,
+        fixed: Mapping[str, Any] | None = None,
+        prior: NormalInverseWishart | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -210,6 +250,13 @@ class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         self.acceleration = acceleration
         self.time_budget = time_budget
         self.order_by = order_by
+        self.noise = noise
+        self.noise_volume = noise_volume
+        self.trim = trim
+        self.max_variance_ratio = max_variance_ratio
+        self.equal_weights = equal_weights
+        self.fixed = fixed
+        self.prior = prior
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
         """Fit the mixture to rows.
@@ -272,24 +319,26 @@ class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         Returns
         -------
         (n,) array
-            The most probable component of each row, from 0.
+            The most probable component of each row, from 0; -1 for noise.
         """
         with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             rows = self._fit(X, sample_weight, noise_covariance)
-            return assign_rows(engine_for(rows), self.mixture_.whitened(), "labels")
+            return self._labels(rows)
 
     def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
         check_gaussian_mixture(self)
+        constraints = check_constraints(self)
         rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
         require_observed_columns(rows)
         require_enough_rows(rows, self.n_components)
+        require_constrained_rows(self, rows)
         require_order(self.order_by, rows.names, rows.n_features)
         previous = self._previous_result(rows.n_features)
         rng = check_random_state(self.random_state)
         printer = VerbosePrinter(self.verbose, self.verbose_interval)
-        starts = self._given_starts(previous, rng, printer, rows.with_value)
-        settings = self._settings(starts, previous, self._watcher(printer))
-        reduces = isinstance(self.reg_covar, str) and not self._has_parameters_init and previous is None
+        starts = self._given_starts(previous, rng, printer, rows.with_value, constraints)
+        settings = self._settings(starts, previous, self._watcher(printer), constraints)
+        reduces = self._reduces and previous is None
         result = fit_mixture(rows.informative(), settings, rng, starts=starts, reduce_columns=reduces)
         if self.order_by != "auto" and previous is None:
             result = result.reordered(order_components(result.mixture, self.order_by))
@@ -310,6 +359,12 @@ class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         return any(value is not None for value in (self.weights_init, self.means_init, self.precisions_init))
 
     @property
+    def _reduces(self) -> bool:
+        """Whether the fit may leave out columns: not if numbers of the user refer to all of them."""
+        given = self._has_parameters_init or self.prior is not None or self.max_variance_ratio is not None
+        return isinstance(self.reg_covar, str) and not given
+
+    @property
     def _is_drawn(self) -> bool:
         """Whether a method draws the start or a part of it."""
         given = (self.weights_init, self.means_init, self.precisions_init)
@@ -327,10 +382,17 @@ class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
                 f"warm_start continues from {found}, this fit asks for {wanted} (covariance_type, n_components, "
                 "n_features): set warm_start=False"
             )
+        if (previous.mixture.background is None) != (self.noise is None):
+            raise ValueError(f"warm_start continues from another fit than noise={self.noise!r}: set warm_start=False")
         return previous
 
     def _given_starts(
-        self, previous: FitResult | None, rng: Random, printer: VerbosePrinter, used: BoolArray
+        self,
+        previous: FitResult | None,
+        rng: Random,
+        printer: VerbosePrinter,
+        used: BoolArray,
+        constraints: Constraints,
     ) -> GivenStarts | None:
         """Return how starts are made, or None for a search; ``used`` (n,) says which rows the fit has."""
         is_auto = isinstance(self.init_params, str) and self.init_params == "auto"
@@ -338,14 +400,20 @@ class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             return None
 
         def draw(rows: WeightedRows, update: MaximumLikelihood) -> Mixture:
-            return previous.mixture if previous else self._draw_start(rows, update, rng, used)
+            start = previous.mixture if previous else self._draw_start(rows, update, rng, used)
+            require_held_ratio(constraints, start)
+            return start
 
         before = previous.previous_log_likelihood if previous else -math.inf
         are_drawn = previous is None and self._is_drawn and not self._has_parameters_init
         return GivenStarts(draw, before, printer.print_end, are_drawn)
 
     def _settings(
-        self, starts: GivenStarts | None, previous: FitResult | None, watch: Callable[[Progress], None] | None
+        self,
+        starts: GivenStarts | None,
+        previous: FitResult | None,
+        watch: Callable[[Progress], None] | None,
+        constraints: Constraints | None = None,
     ) -> FitSettings:
         n_init = self.n_init if previous is None and self._is_drawn else 1
         search = search_settings(
@@ -353,12 +421,15 @@ class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             all_starts=not isinstance(n_init, str),
             tol=self.tol,
             max_iter=self.max_iter,
-            acceleration=self.acceleration,
+            acceleration=self.acceleration if self.trim is None else "none",
             deadline=math.inf if self.time_budget is None else time.perf_counter() + float(self.time_budget),
             watch=watch,
         )
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
-        return FitSettings(covariance_class(self.covariance_type), self.n_components, reg_covar, search)
+        structure, trim = covariance_class(self.covariance_type), None if self.trim is None else float(self.trim)
+        volume = None if self.noise is None else self.noise_volume
+        known = constraints or Constraints()
+        return FitSettings(structure, self.n_components, reg_covar, search, volume, None, known, self.prior, trim)
 
     def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)
@@ -370,53 +441,7 @@ class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
                 membership = draw_membership(engine_for(rows), self.n_components, method, rng)
             else:
                 require_unmasked(self.init_params, "init_params")
-                membership = membership_from_user(of_used(self.init_params, used), rows, self.n_components)
+                given_rows, noise = of_used(self.init_params, used), self.noise is not None
+                membership = membership_from_user(given_rows, rows, self.n_components, noise=noise)
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
-
-    @underflow_to_zero
-    def report(self, X: Any = None, sample_weight: Any = None, *, noise_covariance: Any = None) -> Report:
-        """Report on the fit, and on its rows if they are given again (docs/report.md).
-
-        Parameters
-        ----------
-        X : (n, d) array-like or table, optional
-            The rows of the fit.
-        sample_weight : (n,) array-like, optional
-            The weights of the fit.
-        noise_covariance : array-like, optional
-            Covariance of the measurement errors, as in ``fit``.
-
-        Returns
-        -------
-        Report
-            ``str(report)`` is its text, ``report.facts`` its numbers.
-        """
-        check_is_fitted(self)
-        if X is None:
-            return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_))
-        rows = self._checked_rows(X, sample_weight, noise_covariance, reset=False)
-        return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_), rows.values, rows.weights, rows.noise)
-
-    @property
-    def mixture_(self) -> Mixture:  # type: ignore[override]
-        """The fitted mixture."""
-        return self.fit_result_.mixture
-
-    @property
-    def start_log_likelihoods_(self) -> FloatArray:
-        """Final log-likelihoods of the starts in nats, greatest first."""
-        return np.array(self.fit_result_.optima)
-
-    @property
-    def lower_bound_(self) -> float:
-        """Mean log-likelihood of the returned parameters, in nats per row."""
-        return self.fit_result_.mean_log_likelihood
-
-    @property
-    def lower_bounds_(self) -> list[float]:
-        """Mean log-likelihood after each iteration, in nats per row."""
-        return [float(value) for value in self.history_["log_likelihood"][1:]]
-
-    def _result_entries(self) -> list[Entry]:
-        return [Entry("log-likelihood", f"{self.lower_bound_:.6f} per row"), *super()._result_entries()]

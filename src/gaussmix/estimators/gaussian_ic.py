@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +15,6 @@ from gaussmix.core.errors import DoubtfulModelWarning
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.text import Entry
-from gaussmix.core.threads import mapped_in_threads
 from gaussmix.core.typing import IntArray
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report
@@ -23,22 +22,25 @@ from gaussmix.estimators.best_estimator import estimator_of_cell
 from gaussmix.estimators.fit_warnings import warn_of_near_relation
 from gaussmix.estimators.fitted_search import FittedSearchMixin
 from gaussmix.estimators.parameter_checks import (
+    family_axis,
+    noise_axis,
     numbers_of_components,
     refuse_unknown,
     require_flag,
     require_integer,
     require_n_jobs,
+    require_noise,
     require_observed_columns,
     require_reg_covar,
     require_time_budget,
 )
 from gaussmix.estimators.rollback import RestoredOnFailure
-from gaussmix.fitting.refit import FitFailedError
+from gaussmix.selection.all_families import n_steps, search_families
 from gaussmix.selection.cells import Cell
-from gaussmix.selection.cross_validation import HeldOut, hold_out
-from gaussmix.selection.explanation import Explanation, explain, runner_up, summarize_choice
+from gaussmix.selection.cross_validation import HeldOut
+from gaussmix.selection.explanation import Explanation, explain, summarize_choice
+from gaussmix.selection.held_out_cells import error_of_margin, hold_out_cells
 from gaussmix.selection.model_names import ModelSpec, code_of, resolve
-from gaussmix.selection.model_search import STEPS, search_models
 from gaussmix.selection.rows import SearchRows
 from gaussmix.selection.table import CRITERIA, SelectionTable
 
@@ -75,10 +77,16 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         Seconds after which the search ends. Models not fitted by then count as failed; `extend` fits them.
     n_folds : int, default=10
         Number of folds of cross-validation.
+    noise : bool or sequence of bool, default=False
+        Whether models have uniform noise, as in `GaussianMixture`; ``(False, True)`` compares both.
+    noise_volume : {"hypvol", "hull"} or float, default="hypvol"
+        Volume of the noise, as in `GaussianMixture`.
+    family : {"gaussian", "student"} or sequence of them, default="gaussian"
+        Normal distributions, t distributions with degrees of freedom for each component, or both, to compare them.
 
     Attributes
     ----------
-    best_estimator_ : GaussianMixture
+    best_estimator_ : GaussianMixture or StudentMixture
         The chosen model, fitted.
     best_n_components_, best_covariance_type_ : int, str
         The number of components and the covariance model of the chosen model.
@@ -88,10 +96,13 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         Criterion of the chosen model; lower is better.
     results_ : SelectionTable
         All models with their criteria and the reasons to doubt them.
+    noise_weight_, noise_volume_ : float
+        Of the chosen model, as in `GaussianMixture`.
     reason_ : str
         Reason for the choice, in a sentence; `why` explains more.
     cells_ : dict
-        A `Cell` with the fit for each `ModelSpec`, a tuple (number of components, covariance type).
+        A `Cell` with the fit for each `ModelSpec`, a tuple (number of components, covariance type), or (number of
+        components, covariance type, "noise" or "student").
     mixture_, weights_, means_, covariances_, precisions_, precisions_cholesky_
         Of the chosen model, as in `GaussianMixture`.
     n_features_in_ : int
@@ -136,6 +147,9 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         progress: bool = False,
         time_budget: float | None = None,
         n_folds: int = 10,
+        noise: bool | Sequence[bool] = False,
+        noise_volume: float | str = "hypvol",
+        family: str | Sequence[str] = "gaussian",
     ) -> None:
         self.n_components = n_components
         self.covariance_types = covariance_types
@@ -146,6 +160,9 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         self.progress = progress
         self.time_budget = time_budget
         self.n_folds = n_folds
+        self.noise = noise
+        self.noise_volume = noise_volume
+        self.family = family
 
     _types: tuple[str, ...]
     _fingerprint: tuple[tuple[int, ...], str]
@@ -252,7 +269,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         Returns
         -------
         (n,) array
-            The most probable component of each row, from 0.
+            The most probable component of each row, from 0; -1 for noise.
         """
         self.fit(X, None, sample_weight, noise_covariance)
         return self.predict(X, noise_covariance=noise_covariance)
@@ -313,7 +330,14 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         d = rows.n_features
         names = {code_of(name, d): name for name in (self._types if known else ())}
         chosen = tuple(names.setdefault(code_of(name, d), name) for name in resolve(types, d))
-        wanted = {ModelSpec(size, name) for size in sizes for name in chosen} - set(known)
+        plain = {ModelSpec(size, name) for size in sizes for name in chosen}
+        axis = noise_axis(self.noise)
+        wanted = {spec.with_noise() if noise else spec for spec in plain for noise in axis}
+        families = family_axis(self.family)
+        if "student" in families:
+            wanted |= {spec.of_family("student") for spec in plain}
+            wanted -= plain if families == ("student",) else set()
+        wanted -= set(known)
         cells = dict(self.cells_) if known else {}
         deadline = math.inf if self.time_budget is None else began + float(self.time_budget)
         with one_blas_thread(*rows.rows.shape):
@@ -327,7 +351,9 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
                     )
             held_out = self._held_out if known else {}
             if self.criterion == "cv":
-                held_out = self._cross_validate(rows, cells, held_out)
+                held_out = hold_out_cells(
+                    cells, rows, held_out, n_folds=self.n_folds, random_state=self.random_state, n_jobs=self.n_jobs
+                )
         self._keep(rows, cells, held_out, tuple(names.values()))
         if interrupted:
             raise KeyboardInterrupt
@@ -346,18 +372,17 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         refused = {spec: reason for spec in sorted(wanted) if (reason := rows.refusal(spec))}
         cells |= {spec: Cell.failed(spec, reason) for spec, reason in refused.items()}
         wanted = wanted - set(refused)
-        with progress_bar("models", STEPS * len(wanted), shown=self.progress) as update:
+        with progress_bar("models", n_steps(wanted), shown=self.progress) as update:
             try:
-                search_models(
+                search_families(
                     rows.kept,
                     wanted,
-                    reg_covar=self.reg_covar,
-                    random_state=self.random_state,
+                    cells,
                     known=known,
+                    noise_volume=self.noise_volume,
                     n_jobs=self.n_jobs,
-                    step=lambda spec: update(f"{spec.covariance_type} {spec.n_components}".ljust(12)),
-                    done=lambda cell: cells.update({cell.spec: cell}),
-                    deadline=deadline,
+                    step=lambda name: update(name.ljust(12)),
+                    settings={"reg_covar": self.reg_covar, "random_state": self.random_state, "deadline": deadline},
                 )
             except KeyboardInterrupt:
                 return True
@@ -380,41 +405,21 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
             rows.columns,
             reg_covar=self.reg_covar,
             random_state=self.random_state,
+            noise_volume=self.noise_volume,
             feature_names=getattr(self, "feature_names_in_", None),
         )
         self.cells_, self.results_ = cells, results
         self._types, self._fingerprint, self._held_out = types, rows.fingerprint(), held_out
         self._weight, self._n_weighted = rows.rows.total, rows.rows.n_positive
-        self._margin_error = self._error_of_margin(results)
-        self.best_n_components_, self.best_covariance_type_ = best.spec
+        self._margin_error = error_of_margin(results, held_out) if self.criterion == "cv" else math.nan
+        self.best_n_components_, self.best_covariance_type_ = best.n_components, best.covariance_type
         self.best_params_ = {"n_components": best.n_components, "covariance_type": best.covariance_type}
+        if any(spec.noise for spec in cells):
+            self.best_params_ |= {"noise": "uniform" if best.noise else None, "noise_volume": self.noise_volume}
+        if best.family == "student":
+            self.best_params_ |= {"degrees_of_freedom": "each"}
         self.best_score_ = float(results.value[results.best])
         self.reason_ = summarize_choice(results)
-
-    def _cross_validate(
-        self, rows: SearchRows, cells: dict[ModelSpec, Cell], held_out: dict[ModelSpec, HeldOut | None]
-    ) -> dict[ModelSpec, HeldOut | None]:
-        """Cross-validate each sound cell, or doubtful ones if none is sound; known results are kept."""
-        fitted = {spec: cell for spec, cell in cells.items() if cell.fit is not None}
-        candidates = {spec: cell for spec, cell in fitted.items() if not cell.doubts()} or fitted
-        missing = [spec for spec in sorted(candidates) if spec not in held_out]
-        n_folds = min(self.n_folds, rows.rows.n_rows)
-        seed = self.random_state if isinstance(self.random_state, int) else 0  # extensions use the folds of the fit
-        with mapped_in_threads(
-            lambda spec: _held_out(candidates[spec], rows, n_folds, seed), missing, self.n_jobs
-        ) as results:
-            return held_out | dict(zip(missing, results, strict=True))
-
-    def _error_of_margin(self, results: SelectionTable) -> float:
-        """Return the standard error of the difference between the held-out deviances of the best two models."""
-        second = runner_up(results)
-        if self.criterion != "cv" or second is None:
-            return math.nan
-        one, other = (self._held_out[results.spec_of(line)] for line in (results.best, second))
-        assert one is not None
-        assert other is not None
-        gains = HeldOut(one.log_density - other.log_density, one.folds, one.row_weights)
-        return 2 * gains.n * gains.standard_error
 
     def _warn(self, rows: SearchRows, n_missing: int, n_wanted: int) -> None:
         if n_missing:
@@ -430,19 +435,10 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         if self.criterion not in CRITERIA:
             raise ValueError(f"criterion must be one of {CRITERIA}; got {self.criterion!r}")
         require_reg_covar(self.reg_covar)
+        noise_axis(self.noise)
+        family_axis(self.family)
+        require_noise(None, self.noise_volume)
         require_time_budget(self.time_budget)
         require_integer("n_folds", self.n_folds, 2)
         require_n_jobs(self.n_jobs)
         require_flag("progress", self.progress)
-
-
-def _held_out(cell: Cell, rows: SearchRows, n_folds: int, seed: int) -> HeldOut | None:
-    """Cross-validate a cell; return None if there is no sound fit without one of the folds."""
-    assert cell.mixture is not None
-    assert cell.update is not None
-    if cell.n_components > rows.rows.n_positive - math.ceil(rows.rows.n_rows / n_folds):
-        return None
-    try:
-        return hold_out(rows.kept, cell.mixture, cell.update, n_folds=n_folds, seed=seed)
-    except FitFailedError:
-        return None

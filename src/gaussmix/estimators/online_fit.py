@@ -11,6 +11,7 @@ from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.stored_moments import StoredMoments
 from gaussmix.core.text import join_words
+from gaussmix.estimators.constraint_checks import refuse_constraints
 from gaussmix.estimators.fit_warnings import warn_of_fit
 from gaussmix.estimators.fitted_run import FittedRunMixin
 from gaussmix.estimators.parameter_checks import check_gaussian_mixture
@@ -29,6 +30,7 @@ class OnlineFitMixin(FittedRunMixin):
     covariance_type: str
     n_components: int
     reg_covar: float | str
+    noise: str | None
     verbose_interval: int
     _fit: Callable[..., WeightedRows]
     _checked_rows: Callable[..., WeightedRows]
@@ -74,6 +76,7 @@ class OnlineFitMixin(FittedRunMixin):
             If a parameter, the rows or the weights are not valid, or if an earlier fit left out columns.
         """
         share = _share_kept(forgetting)
+        refuse_constraints(self, "partial_fit")
         with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             if not hasattr(self, "fit_result_"):
                 self._fit(X, sample_weight, noise_covariance)
@@ -129,6 +132,7 @@ class OnlineFitMixin(FittedRunMixin):
 
     def _merge(self, parts: list[StoredMoments]) -> None:
         check_gaussian_mixture(self)
+        refuse_constraints(self, "merge")
         self._require_mergeable(parts)
         total = StoredMoments.total(parts, parts[0].mixture)
         structure, k = covariance_class(self.covariance_type), self.n_components

@@ -17,6 +17,7 @@ from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, Rows
 from gaussmix.fitting.initialization import METHODS
+from gaussmix.fitting.noise_region import VOLUMES
 from gaussmix.fitting.settings import PENALTIES
 
 P = ParamSpec("P")
@@ -56,6 +57,37 @@ def require_reg_covar(reg_covar: Any) -> None:
         require_nonnegative("reg_covar", reg_covar)
     elif reg_covar not in ("auto", *PENALTIES):
         raise ValueError(f"reg_covar must be a number, at least 0, or one of {('auto', *PENALTIES)}; got {reg_covar!r}")
+
+
+def require_noise(noise: Any, noise_volume: Any) -> None:
+    """Raise a ValueError unless ``noise`` is None or "uniform" and the volume is one of `VOLUMES` or a number."""
+    if noise is not None and not (isinstance(noise, str) and noise == "uniform"):
+        raise ValueError(f'noise must be "uniform" or None; got {noise!r}')
+    if isinstance(noise_volume, str):
+        if noise_volume not in VOLUMES:
+            raise ValueError(f"noise_volume must be a positive number or one of {VOLUMES}; got {noise_volume!r}")
+        return
+    require_nonnegative("noise_volume", noise_volume)
+    if noise_volume == 0:
+        raise ValueError('noise_volume must be positive: a volume in the units of the columns, or "hypvol"')
+
+
+def family_axis(family: Any) -> tuple[str, ...]:
+    """Return the distinct families of a search over models; ValueError if there are others."""
+    values = (family,) if isinstance(family, str) else family
+    known = ("gaussian", "student")
+    if not isinstance(values, list | tuple) or not values or not all(value in known for value in values):
+        raise ValueError(f'family must be "gaussian", "student" or ("gaussian", "student"); got {family!r}')
+    return tuple(dict.fromkeys(values))
+
+
+def noise_axis(noise: Any) -> tuple[bool, ...]:
+    """Return the distinct values of the axis ``noise`` of a search over models; ValueError if there are others."""
+    values = (noise,) if isinstance(noise, bool | np.bool_) else noise
+    is_axis = isinstance(values, tuple | list | np.ndarray) and len(values) > 0
+    if not is_axis or not all(isinstance(value, bool | np.bool_) for value in values):
+        raise ValueError(f"noise must be False, True or (False, True); got {noise!r}")
+    return tuple(sorted({bool(value) for value in values}))
 
 
 def require_time_budget(time_budget: Any) -> None:
@@ -127,6 +159,7 @@ def check_gaussian_mixture(estimator: Any) -> None:
     require_integer("n_components", estimator.n_components, 1)
     require_runs(estimator)
     require_reg_covar(estimator.reg_covar)
+    require_noise(estimator.noise, estimator.noise_volume)
 
 
 def require_runs(estimator: Any) -> None:

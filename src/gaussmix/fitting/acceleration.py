@@ -19,6 +19,8 @@ its squared length (to second order).
 """
 
 import math
+from abc import ABC, abstractmethod
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,8 +49,55 @@ _LONGEST, _LONGEST_GROWTH = 4.0, 4.0  # initial limit of SQUAREM steps, and the 
 _LEAST_SHARE = 0.1  # share of its rows that a component keeps at least in a proposal
 
 
-class Accelerator:
-    """Source of proposals that replace EM steps, for one run of EM.
+class AbstractAccelerator(ABC):
+    """Source of proposals that replace EM steps, for one run of EM."""
+
+    @abstractmethod
+    def propose(self, mixture: Mixture, moments: Moments, objective: float) -> Mixture | None:
+        """Propose a mixture to try instead of the result of the M-step.
+
+        If it returns a mixture, call `accept` or `refuse` next.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            Parameters of the last pass.
+        moments : Moments
+            Sums of the last pass.
+        objective : float
+            Log-likelihood plus log prior of the parameters, in nats.
+
+        Returns
+        -------
+        Mixture or None
+            None if there is no proposal.
+        """
+
+    @abstractmethod
+    def accept(self) -> None:
+        """Record that the proposal was accepted."""
+
+    @abstractmethod
+    def refuse(self) -> None:
+        """Record that the proposal was refused and the M-step was used."""
+
+    @abstractmethod
+    def restart(self) -> None:
+        """Discard the history, because the next passes are of another kind."""
+
+    @property
+    @abstractmethod
+    def stretch(self) -> float:
+        """The estimated gain ahead, relative to the guaranteed gain of the next EM step; infinite if unknown."""
+
+    @property
+    @abstractmethod
+    def step_length(self) -> float:
+        """The length of the next EM step in the Fisher metric; infinite if unknown."""
+
+
+class Accelerator(AbstractAccelerator):
+    """Accelerator that extrapolates the sums of earlier passes.
 
     Parameters
     ----------
@@ -82,29 +131,10 @@ class Accelerator:
         self._objective = -math.inf  # before the step
 
     def restart(self) -> None:
-        """Discard the history, because the next passes are of another kind."""
         self._clear()
 
     def propose(self, mixture: Mixture, moments: Moments, objective: float) -> Mixture | None:
-        """Propose a mixture to try instead of the result of the M-step.
-
-        If it returns a mixture, call `accept` or `refuse` next.
-
-        Parameters
-        ----------
-        mixture : Mixture
-            Parameters of the last pass.
-        moments : Moments
-            Sums of the last pass.
-        objective : float
-            Log-likelihood plus log prior of the parameters, in nats.
-
-        Returns
-        -------
-        Mixture or None
-            None if there is no proposal.
-        """
-        self._remember(mixture, moments)
+        self._remember(mixture, self._update.as_normal(mixture, moments))
         if self._predicted > _DIGITS * abs(objective):
             self._learn((objective - self._objective) / self._predicted)
         self._objective, self._predicted = objective, 0.0
@@ -118,16 +148,16 @@ class Accelerator:
         if candidate is None and self._squared:
             self._curved, self._predicted = False, 0.0
             candidate = self._mixture(self._square())
+        if candidate is None and mixture.degrees_of_freedom is not None and self._results:
+            candidate = self._mixture(self._results[-1])  # the scoring step of the degrees of freedom
         if candidate is None:
             self._plain, self._predicted = self._plain + 1, 0.0
         return candidate
 
     def accept(self) -> None:
-        """Record that the proposal was accepted."""
         self._next, self._plain = self._proposed, 0
 
     def refuse(self) -> None:
-        """Record that the proposal was refused and the M-step was used."""
         self._plain = 1
         if self._curved:
             self._radius = max(min(self._length, self._radius) / _REFUSED, _NARROWEST)
@@ -165,6 +195,7 @@ class Accelerator:
             return
         if _is_far(mixture, self._anchor):
             self._move_anchor(mixture)
+        self._next = _with_degrees_of(mixture, self._next, self._anchor)
         self._sums.append(self._next)
         self._results.append(in_units_of(self._anchor, moments, mixture).flat())
         self._next = self._results[-1]
@@ -241,8 +272,14 @@ class Accelerator:
         counts = np.maximum(self._results[-1][:k], np.finfo(np.float64).tiny)
         parts = step**2
         moved = parts[:k] + parts[k : k + k * d].reshape(k, d).sum(axis=1)
+        noise, scatter = 0.0, parts[k + k * d :]
+        if self._anchor.background is not None:
+            noise, scatter = parts[-1] / max(self._results[-1][-1], np.finfo(np.float64).tiny), scatter[:-1]
+        if self._anchor.degrees_of_freedom is not None:
+            scatter, moved = scatter[:-k], moved + scatter[-k:]
         with np.errstate(over="ignore"):  # any move of a component with hardly any rows is infinitely far
-            return math.sqrt(FORMS[self._anchor.covariance.form].greatest_length(moved, parts[k + k * d :], counts))
+            greatest = FORMS[self._anchor.covariance.form].greatest_length(moved, scatter, counts)
+        return math.sqrt(max(greatest, noise))
 
     def _square(self) -> FloatArray | None:
         """Return the SQUAREM step (Varadhan and Roland 2008, equation 8, length S3), if two EM steps precede it."""
@@ -269,11 +306,20 @@ class Accelerator:
         moments, k = _moments_of(proposed, self._anchor), self._anchor.n_components
         if not (moments.counts > _LEAST_SHARE * self._results[-1][:k]).all():
             return None
+        if moments.background is not None and not moments.background > _LEAST_SHARE * self._results[-1][-1]:
+            return None
         step = self._update.maximize(self._anchor, moments)
         if step.collapsed.any():
             return None
         self._proposed = proposed
         return step.mixture
+
+
+def _with_degrees_of(mixture: Mixture, vector: FloatArray, anchor: Mixture) -> FloatArray:
+    """Return a vector with the degrees of freedom of a mixture, which a step of EM does not take from the sums."""
+    if mixture.degrees_of_freedom is None:
+        return vector
+    return replace(_moments_of(vector, anchor), inverse_degrees=1 / mixture.degrees_of_freedom).flat()
 
 
 def _is_far(mixture: Mixture, anchor: Mixture) -> bool:
@@ -293,4 +339,5 @@ def in_units_of(anchor: Mixture, moments: Moments, mixture: Mixture) -> Moments:
 
 def _moments_of(vector: FloatArray, anchor: Mixture) -> Moments:
     """Return the sums that a vector in the units of the anchor represents."""
-    return Moments.from_flat(vector, anchor.covariance.form, *anchor.means.shape)
+    has_degrees = anchor.degrees_of_freedom is not None
+    return Moments.from_flat(vector, anchor.covariance.form, *anchor.means.shape, has_degrees=has_degrees)

@@ -118,7 +118,8 @@ class CompiledRows:
     def can_hold(structure: type[AbstractCovariance], n_features: int, update: MaximumLikelihood) -> bool:
         """Return whether there is compiled code for a structure, a number of features and an M-step."""
         has_means = update.prior is not None and update.prior.mean_strength > 0
-        return is_model(structure) and n_features <= _MOST_FEATURES and not has_means
+        is_plain = update.is_plain and update.initial_degrees is None
+        return is_model(structure) and n_features <= _MOST_FEATURES and is_plain and not has_means
 
     @classmethod
     def of(

@@ -14,10 +14,12 @@ import numpy as np
 
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.acceleration import AbstractAccelerator
 from gaussmix.fitting.compiled_rows import CompiledRows, Limits, Outcome
 from gaussmix.fitting.degeneracy import REPEATED, Soundness, examine, is_clearly_sound
 from gaussmix.fitting.em import Fit, Progress, Record
-from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Run, Start
+from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Start
+from gaussmix.fitting.runs import Run
 from gaussmix.fitting.split_merge import merge_costs, ranked_moves
 from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
 
@@ -117,9 +119,16 @@ class CompiledSearch(Multistart):
     def longer_runs(self, runs: list[Run], n_iter: int) -> list[Run]:
         return self._runs([self._state(run) for run in runs], self._limits(n_iter), runs)
 
-    def run(self, mixture: Mixture, max_iter: int, *, rule: StoppingRule | None = None) -> Run:
+    def run(
+        self,
+        mixture: Mixture,
+        max_iter: int,
+        *,
+        rule: StoppingRule | None = None,
+        accelerator: AbstractAccelerator | None = None,
+    ) -> Run:
         if rule is not None:
-            return super().run(mixture, max_iter, rule=rule)
+            return super().run(mixture, max_iter, rule=rule, accelerator=accelerator)
         limits = self._near(min(max_iter, self.settings.max_iter), self.near)
         return self._runs([self.rows.state_of(mixture)], limits)[0]
 

@@ -5,6 +5,7 @@ import numpy as np
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine
 from gaussmix.core.row_sampling import coreset_odds
+from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.starts import start_from_labels
 
@@ -19,14 +20,14 @@ def draw_sample(
     n_components: int,
     rng: np.random.Generator,
     most_rows: int,
-) -> tuple[Sample, bool]:
-    """Return all rows or a lightweight coreset of them, and whether they are all rows.
+) -> tuple[Sample, FloatArray | None, bool]:
+    """Return all rows or a lightweight coreset of them, the odds of its rows, and whether they are all rows.
 
     Distances to the center are in units of the covariance of the data. Incomplete rows, which have no distances, are
     drawn by their weights.
     """
     if engine.n_rows <= most_rows:
-        return Sample.of(engine.sample_rows(most_rows, rng), structure.form), True
+        return Sample.of(engine.sample_rows(most_rows, rng), structure.form), None, True
     few = Sample.of(engine.sample_rows(LEAST_ROWS, rng), structure.form)
     one = start_from_labels(few, np.zeros(few.rows.n_rows, dtype=np.int64), structure, 1)
     free = n_components * (1 + one.n_parameters)
@@ -35,4 +36,4 @@ def draw_sample(
     if few.incomplete is None:
         log_density = engine.score_rows(one.whitened(), "log_density")
         odds = coreset_odds(log_density.max() - log_density)
-    return Sample.of(engine.sample_rows(limit, rng, odds), structure.form), False
+    return Sample.of(engine.sample_rows(limit, rng, odds), structure.form), odds, False

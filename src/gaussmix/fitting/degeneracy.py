@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.special import gammaln
 
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.covariance.deviations import dense_root, diagonal_of
@@ -13,10 +12,9 @@ from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
+from gaussmix.fitting.spurious import COLLAPSED, MANY, THIN, find_spurious, variances_beside_all
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_COLLAPSED = 1e-9  # variance relative to the reference; rounding errors and penalties leave no more
-_THIN = math.log(0.02)  # log variance per thin direction, relative to the reference
 _LARGE = 100.0  # ratio of standard deviations
 _BELOW_ROUNDING = 0.1  # variance relative to that of rounding
 _BELOW_OTHERS = 0.01  # variance relative to that of the reference in the same direction
@@ -27,8 +25,6 @@ REPEATED = 1e-3
 _EQUAL_ROWS = 0.1  # variance of equal rows in a comparison of optima, relative to that within sound components
 _FAR = 3.0  # Mahalanobis distance beyond sqrt(d)
 _GROUP, _GROUP_PER_FEATURE = 10, 2  # rows, and multiple of d + 2, of a group of its own
-_MANY = 5  # multiple of d + 2: components with more rows are not spurious
-_CHANCE = math.log(0.01)  # log of the expected number of such regions above which a component is spurious
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +147,8 @@ def examine(
 
         mu = sum_{l != k} N_l int N(x | l) N(x | k) dx / int N(x | k)^2 dx,
 
-    so the region has ``m + mu`` rows. If the numbers of rows were Poisson, the expected number of regions with as many
-    rows, in data without that component, would be
+    where noise is one of the other components, so the region has ``m + mu`` rows. If the numbers of rows were
+    Poisson, the expected number of regions with as many rows, in data without that component, would be
 
         E = C(n, q) mu^(m + mu) exp(-mu) / (m + mu)!
 
@@ -189,14 +185,15 @@ def examine(
     Soundness
         Degenerate components of each kind.
     """
+    noise, mixture = mixture.background, mixture.without_noise()
     k, d = mixture.means.shape
-    ratios, whiten = mixture.covariance.relative_variances(mixture.weights)
+    beside = ratios, whiten = variances_beside_all(mixture, noise)
     least = ratios[:, 0]
     volume, shape, orientation = tuple(mixture.covariance.letters)
     alike = volume == shape == orientation == "E"  # each equals the pooled covariance
     if target_root is not None and (alike or not _is_plain(least, whiten, target_root)):
         least = mixture.covariance.relative_variances(mixture.weights, target_root)[0][:, 0]
-    collapsed = least < _COLLAPSED
+    collapsed = least < COLLAPSED
     if rounding is not None:
         collapsed = collapsed | _is_below_rounding(mixture, rounding, target_root)
     soundness = Soundness(
@@ -207,33 +204,14 @@ def examine(
         groups=np.zeros(k, dtype=np.bool_),
         surplus=np.zeros(k),
     )
-    _find_spurious(soundness, mixture, counts, n, ratios, whiten)
+    passed_over = soundness.empty | soundness.collapsed
+    soundness.spurious[:] = find_spurious(mixture, noise, counts, n, beside, passed_over)
     if soundness.n_unsound:
         least_rows = np.where(soundness.few, _GROUP, max(_GROUP, _GROUP_PER_FEATURE * (d + 2)))
         soundness.groups[:] = (soundness.few | soundness.collapsed) & ~soundness.spurious & (counts >= least_rows)
         apart = _apart(mixture, soundness, counts, target_root)
         soundness.surplus[:] = np.where(apart, 0.0, counts * _gains(mixture, soundness))
     return soundness
-
-
-def _find_spurious(
-    soundness: Soundness, mixture: Mixture, counts: FloatArray, n: float, ratios: FloatArray, whiten: FloatArray
-) -> None:
-    """Mark the spurious components, given the variances (k, d) and W of `relative_variances`."""
-    d = mixture.n_features
-    volume, shape, orientation = tuple(mixture.covariance.letters)
-    if volume == "E" and shape != "V":  # no component is denser than the others
-        return
-    if not whiten.any():  # the pooled covariance is singular
-        return
-    directions = np.arange(1, d + 1)
-    thin = np.log(np.maximum(ratios, _COLLAPSED)).cumsum(axis=1) < _THIN * directions
-    if shape != "V" and orientation != "V":
-        thin[:, :-1] = False
-    suspects = thin.any(axis=1) & (counts < _MANY * (d + 2)) & ~soundness.empty & ~soundness.collapsed
-    for component in suspects.nonzero()[0]:
-        found = _log_findings(mixture, counts, n, int(component), whiten)
-        soundness.spurious[component] = (thin[component] & (found > _CHANCE)).any()
 
 
 def is_clearly_sound(
@@ -258,12 +236,12 @@ def is_clearly_sound(
         reference covariance.
     """
     least = float(counts.min())
-    if least < max(_LOST, rows_needed(structure.letters, n_features)) or beside_target.min() < 2 * _COLLAPSED:
+    if least < max(_LOST, rows_needed(structure.letters, n_features)) or beside_target.min() < 2 * COLLAPSED:
         return False
-    if least >= _MANY * (n_features + 2):
-        return bool(beside_pooled.min() > 2 * _COLLAPSED)
-    thin = math.exp(_THIN) * 1.01
-    return bool(((beside_pooled > thin) | (counts >= _MANY * (n_features + 2))).all() and beside_pooled.min() > 0)
+    if least >= MANY * (n_features + 2):
+        return bool(beside_pooled.min() > 2 * COLLAPSED)
+    thin = math.exp(THIN) * 1.01
+    return bool(((beside_pooled > thin) | (counts >= MANY * (n_features + 2))).all() and beside_pooled.min() > 0)
 
 
 def find_lost(mixture: Mixture, counts: FloatArray) -> BoolArray:
@@ -329,7 +307,7 @@ def _apart(mixture: Mixture, soundness: Soundness, counts: FloatArray, target_ro
     """Return (k,) bools: which components are many equal rows, and farther than sqrt(d) + 3 from all others."""
     k, d = mixture.means.shape
     greatest = mixture.covariance.relative_variances(mixture.weights, target_root)[0][:, -1]
-    apart: BoolArray = (greatest < _COLLAPSED) & soundness.groups
+    apart: BoolArray = (greatest < COLLAPSED) & soundness.groups
     for component in apart.nonzero()[0]:
         others = (counts >= _LOST) & (np.arange(k) != component)
         moved = np.where(others[:, None], mixture.means[component] - mixture.means, 0.0)
@@ -353,7 +331,7 @@ def _gains(mixture: Mixture, soundness: Soundness) -> FloatArray:
     if not diagonal_of(root).all():
         root = np.sqrt(within + between) if is_diagonal else lower_root((within + between)[None])[0]
     ratios = np.maximum(mixture.covariance.relative_variances(weights, root)[0], _EPSILON**2)
-    is_equal = ratios[:, -1:] < _COLLAPSED
+    is_equal = ratios[:, -1:] < COLLAPSED
     bounded = np.minimum(ratios / np.where(is_equal & sound.any(), _EQUAL_ROWS, 1.0), 1.0)
     ratios = np.where(soundness.few[:, None], ratios, bounded)
     return np.where(sound, 0.0, 0.5 * (ratios - 1 - np.log(ratios)).sum(axis=1))
@@ -370,70 +348,4 @@ def rows_needed(letters: str, n_features: int) -> int:
 def _is_plain(least: FloatArray, whiten: FloatArray, target_root: FloatArray) -> bool:
     """Return whether no component can be collapsed relative to the pooled covariance or the target."""
     own = whiten if whiten.ndim == 1 else whiten.diagonal()
-    return bool(least.min() > math.sqrt(_COLLAPSED) and (own * diagonal_of(target_root)).max() < _LARGE)
-
-
-def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int, whiten: FloatArray) -> FloatArray:
-    """Return log E (d,), the expected number of regions as dense as the component, for 1 to d thin directions."""
-    d, count = mixture.n_features, float(counts[component])
-    directions = np.arange(1, d + 1)
-    if mixture.covariance.letters[2] == "V":
-        fixing = d - directions + 1.0
-        log_places = gammaln(n + 1) - gammaln(fixing + 1) - gammaln(np.maximum(n - fixing, 0) + 1)
-    else:
-        fixing = np.ones(d)
-        log_places = gammaln(d + 1) - gammaln(directions + 1) - gammaln(d - directions + 1) + math.log(n)
-    beyond = np.maximum(count - fixing, 1.0)
-    near = _near(mixture, component, math.log(n) + float(log_places.max()) - _CHANCE)
-    expected = _expected_rows(mixture, counts, component, near, whiten)
-    with np.errstate(divide="ignore"):  # no rows expected: log 0 = -inf
-        there = beyond + expected
-        return log_places + there * np.log(expected) - expected - gammaln(there + 1)
-
-
-def _near(mixture: Mixture, component: int, least: float) -> IntArray:
-    """Return the other components whose rows may be expected in the region of one component, by a cheap bound.
-
-    For the mean b and the covariance B of another component, the log of the ratio of integrals in `examine` is at most
-
-        1/2 [1/2 log det A - 1/2 log det B - |a - b|^4 / (a - b)' (A + B) (a - b)]
-
-    because log det is concave, and by the inequality of Cauchy and Schwarz. Components below ``-least`` are left out.
-    """
-    covariance, k = mixture.covariance, mixture.n_components
-    others = np.delete(np.arange(k), component)
-    if covariance.roots.ndim != 3 or others.size == 0:
-        return others
-    shifts = mixture.means[others] - mixture.means[component]
-    exponent = -int(np.frexp(max(np.abs(shifts).max(), np.abs(covariance.roots).max()))[1])  # fourth powers overflow
-    shifts, roots = np.ldexp(shifts, exponent), np.ldexp(covariance.roots, exponent)
-    both = ((shifts[:, None, :] @ roots[others])[:, 0] ** 2).sum(axis=1)
-    both += ((shifts @ roots[component]) ** 2).sum(axis=1)
-    distances = (shifts**2).sum(axis=1) ** 2 / np.maximum(both, np.finfo(np.float64).tiny)
-    log_det = -2 * covariance.log_det()
-    bounds = 0.5 * (0.5 * (log_det[component] - log_det[others]) - distances)
-    return np.asarray(others[bounds > -least])
-
-
-def _expected_rows(mixture: Mixture, counts: FloatArray, component: int, others: IntArray, whiten: FloatArray) -> float:
-    """Return mu, the expected number of rows of some other components in the region of this one.
-
-    The integrals are ``int N(x | a, A) N(x | b, B) dx = N(a | b, A + B)``.
-    """
-    if others.size == 0:
-        return 0.0
-    if whiten.ndim == 1:
-        variances, offsets = mixture.covariance.variances() * whiten**2, mixture.means * whiten
-        both = variances[others] + variances[component]
-        log_det = np.log(both).sum(axis=1)
-        distances = ((offsets[others] - offsets[component]) ** 2 / both).sum(axis=1)
-        own_log_det = float(np.log(variances[component]).sum())
-    else:
-        roots = whiten.T @ mixture.covariance.roots
-        offsets = (mixture.means[others] - mixture.means[component]) @ whiten
-        sum_roots = lower_root(roots[others] @ roots[others].transpose(0, 2, 1) + roots[component] @ roots[component].T)
-        log_det = 2 * np.log(np.diagonal(sum_roots, axis1=1, axis2=2)).sum(axis=1)
-        distances = (np.linalg.solve(sum_roots, offsets[:, :, None]) ** 2).sum(axis=(1, 2))
-        own_log_det = 2 * float(np.log(np.diagonal(roots[component])).sum())
-    overlap = np.exp(0.5 * (mixture.n_features * math.log(2) + own_log_det - log_det - distances))
-    return float(counts[others] @ overlap)
+    return bool(least.min() > math.sqrt(COLLAPSED) and (own * diagonal_of(target_root)).max() < _LARGE)

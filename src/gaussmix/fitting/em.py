@@ -10,7 +10,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import IntArray
-from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.acceleration import AbstractAccelerator
 from gaussmix.fitting.m_step import AbstractUpdate, Step
 from gaussmix.fitting.stopping import ROUNDING, Check, EMState, Stop, StoppingRule
 
@@ -219,7 +219,7 @@ def fit_em(
     rule: StoppingRule | None,
     *,
     max_iter: int,
-    accelerator: Accelerator | None = None,
+    accelerator: AbstractAccelerator | None = None,
     earlier: Fit | None = None,
     run: EMRun | None = None,
 ) -> Fit:
@@ -243,7 +243,7 @@ def fit_em(
         Stopping rule; None runs all ``max_iter`` iterations.
     max_iter : int
         Maximum number of iterations.
-    accelerator : Accelerator, optional
+    accelerator : AbstractAccelerator, optional
         A new accelerator; by default EM is not accelerated.
     earlier : Fit, optional
         A fit to the same rows whose last parameters are ``mixture``; its history and number of passes are continued.
@@ -260,7 +260,7 @@ def fit_em(
     FloatingPointError
         If a row is so far from all components that its density is zero.
     """
-    run = run or EMRun()
+    run, mixture = run or EMRun(), update.prepared(mixture)
     passes = _Passes(engine, update, rough=engine.rough_helps and max_iter > 0 and earlier is None)
     history = list(earlier.history[:-1]) if earlier else []
     limit = max_iter + len(history)
@@ -366,7 +366,7 @@ class _Passes:
 
 
 def _accepted(
-    passes: _Passes, point: _Point, proposed: Mixture | None, step: Step, accelerator: Accelerator | None
+    passes: _Passes, point: _Point, proposed: Mixture | None, step: Step, accelerator: AbstractAccelerator | None
 ) -> _Point | None:
     """Return the proposal of the accelerator if there is one and the objective does not decrease."""
     if accelerator is None or proposed is None:

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from gaussmix.core.background import Background
 from gaussmix.core.covariance import structure_of
-from gaussmix.core.engines import AbstractEngine, distinct_rows, engine_for
+from gaussmix.core.engines import AbstractEngine, TrimmedEngine, Trimming, distinct_rows, engine_for
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -18,12 +20,19 @@ from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.multistart import POLISHING
+from gaussmix.fitting.noise_region import region_of
+from gaussmix.fitting.noise_starts import proposals_beside_noise, with_weight_of_noise
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search import ALL_ROWS, find_optimum
 from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.settings import FitSettings
 from gaussmix.fitting.split_merge import propose_refills
-from gaussmix.fitting.stopping import Stop
+from gaussmix.fitting.stopping import ParameterDistance, Stop
+from gaussmix.fitting.trimmed_search import find_trimmed_optimum
+
+NOISE_OF_STARTS = 0.1
+"""Weight of the noise of starts that a caller provides without noise."""
 
 _HUGE_WEIGHT = 1e150  # weights of such a mean are divided by it: their products with squares overflow
 
@@ -85,16 +94,37 @@ def fit_mixture(
         mean = float(rows.weights[rows.weights > 0].mean())
         kept = replace(kept, weights=rows.weights / (mean if mean > _HUGE_WEIGHT else min(1.0, mean)))
     distinct = distinct_rows(kept)
-    engine = engine_for(kept if distinct is None else distinct)
+    passed = kept if distinct is None else distinct
+    engine = engine_for(passed)
+    background = None if settings.noise_volume is None else region_of(kept, settings.noise_volume)
+    trimming = None if settings.trim is None else Trimming.of(settings.trim, kept)
     with one_blas_thread(*rows.shape):
-        if starts is None:
-            search = _search(engine, kept.total, settings, rng)
+        if starts is not None:
+            used = engine if trimming is None else TrimmedEngine(passed, engine, trimming)
+            search = _fit_from_starts(used, kept, settings, starts, background)
+        elif trimming is not None:
+            search = find_trimmed_optimum(
+                passed,
+                engine,
+                trimming,
+                settings.structure,
+                settings.n_components,
+                lambda sample, root_within: settings.update_for(kept.total, sample, root_within),
+                settings.search,
+                int(rng.randint(2**31)),
+            )
         else:
-            search = _fit_from_starts(engine, kept, settings, starts)
-        return FitResult.of(search, rows, columns)
+            search = _search(engine, kept.total, settings, rng, background)
+        return FitResult.of(search, rows, columns, trim=settings.trim)
 
 
-def _search(engine: AbstractEngine, weight: float, settings: FitSettings, rng: np.random.RandomState) -> SearchResult:
+def _search(
+    engine: AbstractEngine,
+    weight: float,
+    settings: FitSettings,
+    rng: np.random.RandomState,
+    background: Background | None,
+) -> SearchResult:
     first = np.random.RandomState()
     first.set_state(rng.get_state())  # the first start is that of scikit-learn for the same random_state
     return find_optimum(
@@ -105,11 +135,16 @@ def _search(engine: AbstractEngine, weight: float, settings: FitSettings, rng: n
         settings.search,
         int(rng.randint(2**31)),
         first,
+        background,
     )
 
 
 def _fit_from_starts(
-    engine: AbstractEngine, rows: WeightedRows, settings: FitSettings, starts: GivenStarts
+    engine: AbstractEngine,
+    rows: WeightedRows,
+    settings: FitSettings,
+    starts: GivenStarts,
+    background: Background | None,
 ) -> SearchResult:
     """Run EM to the end from each start, as scikit-learn does, and keep the best.
 
@@ -118,12 +153,11 @@ def _fit_from_starts(
     """
     form, search = settings.structure.form, settings.search
     sample: Sample | None = None
-    if isinstance(settings.reg_covar, str):
+    root, update = None, settings.given_update
+    if update is None:
         sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
         root = sample.root_within(settings.n_components, form, np.random.default_rng(0))
         update = settings.update_for(rows.total, sample, root)
-    else:
-        root, update = None, MaximumLikelihood(ridge=float(settings.reg_covar))
     began = time.perf_counter()
     fits: list[Fit] = []
 
@@ -146,19 +180,39 @@ def _fit_from_starts(
     def is_over() -> bool:
         return fits[-1].stop.is_cut_short or time.perf_counter() > search.deadline
 
-    run_all(starts.draw(rows, update) for _ in range(search.n_starts))
+    run_all(_with_noise(starts.draw(rows, update), background) for _ in range(search.n_starts))
     best = min(fits, key=_rank)
     lost = find_lost(best.mixture, best.moments.counts)
     if lost.any() and starts.are_drawn and search.max_iter > 0 and not is_over():
         if sample is None:
             sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
-        run_all(propose_refills(sample, best.mixture, update, lost, np.random.default_rng(0)))
+        refills = partial(propose_refills, update=update.of_parts, lost=lost, rng=np.random.default_rng(0))
+        run_all(proposals_beside_noise(sample, best.mixture, refills))
         best = min(fits, key=_rank)
+    if not update.is_plain and search.accelerate and best.stop is Stop.AT_OPTIMUM and not is_over():
+        best = _polished(engine, update, best)
     if fits[-1].stop is Stop.INTERRUPTED:
         best = best.stopped_by(Stop.INTERRUPTED)
     optima = sorted((fit.moments.log_likelihood for fit in fits), reverse=True)
     soundness = examine(best.mixture, best.moments.counts, best.moments.weight, root)
     return SearchResult(best, update, soundness, tuple(optima))
+
+
+def _polished(engine: AbstractEngine, update: MaximumLikelihood, fit: Fit) -> Fit:
+    """Continue a converged run until values that are not held no longer depend on the start."""
+    rule, accelerator = ParameterDistance(), Accelerator(update, memory=0)
+    polished = fit_em(engine, update, fit.mixture, rule, max_iter=POLISHING, accelerator=accelerator, earlier=fit)
+    if polished.stop in (Stop.LIMIT, Stop.ROUNDING):
+        return polished.stopped_by(Stop.AT_OPTIMUM, fit.history[-1].gain)
+    return polished
+
+
+def _with_noise(start: Mixture, background: Background | None) -> Mixture:
+    """Return a start with the noise of a fit, whose weight is that of the start if it has noise."""
+    if background is None:
+        return start
+    weight = NOISE_OF_STARTS if start.background is None else start.background.weight
+    return with_weight_of_noise(start.without_noise(), background, weight)
 
 
 def _rank(fit: Fit) -> tuple[int, float]:

@@ -1,18 +1,82 @@
 """The result of a fit to a table, which estimators keep."""
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
-from gaussmix.core.engines import engine_for
+from gaussmix.core.engines import TrimmedEngine, Trimming, engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.em import Fit
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.search_result import HigherOptimum, SearchResult
+
+
+@dataclass(frozen=True, eq=False)
+class TrimmedRows:
+    """Rows that a trimmed fit leaves out, by a threshold that also holds for other rows.
+
+    Attributes
+    ----------
+    rule : Trimming
+        Share of the rows, and what missing values count.
+    threshold : float
+        Least ``max_k log w_k N(x | k)`` of the rows that are kept.
+    weight : float
+        Total weight of the rows that are left out.
+    log_likelihood : float
+        Mean classification log-likelihood of the rows that are kept, in nats.
+    """
+
+    rule: Trimming
+    threshold: float
+    weight: float
+    log_likelihood: float
+
+    @classmethod
+    def of(cls, mixture: Mixture, rows: WeightedRows, share: float) -> Self:
+        """Find the threshold of a fit.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            Fitted mixture of all columns.
+        rows : WeightedRows
+            Rows of the fit with all columns.
+        share : float
+            Share of the rows that is left out.
+
+        Returns
+        -------
+        TrimmedRows
+            The threshold.
+        """
+        rule = Trimming.of(share, rows)
+        engine, whitened = TrimmedEngine(rows, engine_for(rows), rule), mixture.whitened()
+        moments = engine.accumulate(whitened)
+        return cls(rule, engine.threshold(whitened), rows.total - moments.weight, moments.mean_log_likelihood)
+
+    def are_kept(self, mixture: Mixture, rows: WeightedRows) -> BoolArray:
+        """Return which rows (n,) reach the threshold.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            The fitted mixture.
+        rows : WeightedRows
+            Any rows with its columns.
+
+        Returns
+        -------
+        (n,) array of bool
+            False for rows that would be left out.
+        """
+        density = TrimmedEngine(rows, engine_for(rows), self.rule).judge(mixture.whitened())[1]
+        return np.asarray(density >= self.threshold)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +101,8 @@ class FitResult:
         Nats by which moves of the search raised the best of them.
     higher : HigherOptimum or None
         An unsound optimum above the result, on the columns that the run used.
+    trimmed : TrimmedRows or None
+        Rows that were left out, if the fit was trimmed.
     columns : ColumnReduction or None
         Reduction of the columns, if redundant columns were left out.
     reason : str
@@ -56,6 +122,7 @@ class FitResult:
     is_last_run: bool = False
     gain: float = 0.0
     higher: HigherOptimum | None = None
+    trimmed: TrimmedRows | None = None
 
     @classmethod
     def of(
@@ -64,6 +131,7 @@ class FitResult:
         rows: WeightedRows,
         columns: ColumnReduction | None = None,
         reason: str | None = None,
+        trim: float | None = None,
     ) -> "FitResult":
         """Extend the result of a search to all columns of the rows.
 
@@ -77,6 +145,8 @@ class FitResult:
             Reduction of the columns; by default all were kept.
         reason : str, optional
             Reason for the end of the fit; by default that of the run.
+        trim : float, optional
+            Share of the rows that the fit left out; None for a fit to all rows.
 
         Returns
         -------
@@ -84,9 +154,13 @@ class FitResult:
             The result.
         """
         fit = search.fit
-        mixture, log_likelihood = fit.mixture, fit.moments.mean_log_likelihood
+        mixture, log_likelihood, trimmed = fit.mixture, fit.moments.mean_log_likelihood, None
         if columns is not None:
             mixture = columns.lift(mixture)
+        if trim is not None:
+            trimmed = TrimmedRows.of(mixture, rows, trim)
+            log_likelihood = trimmed.log_likelihood
+        elif columns is not None:
             log_likelihood = engine_for(rows).accumulate(mixture.whitened()).mean_log_likelihood
         mixture = replace(mixture, feature_names=rows.names)
         reason = fit.reason if reason is None else reason
@@ -101,6 +175,7 @@ class FitResult:
             reason,
             gain=search.gain,
             higher=search.higher,
+            trimmed=trimmed,
         )
 
     def names_of_reduced(self) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from gaussmix.core.background import NOISE, Background
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine
 from gaussmix.core.forms import FORMS
@@ -36,7 +37,10 @@ _LLOYD_ITERATIONS = 20
 
 @dataclass(frozen=True, eq=False)
 class Membership:
-    """Membership of rows in components: ``labels`` (n,) or soft ``responsibilities`` (n, k)."""
+    """Membership of rows in components: ``labels`` (n,) or soft ``responsibilities`` (n, k).
+
+    Rows with the label -1, and the last column of responsibilities (n, k + 1), are noise.
+    """
 
     rows: WeightedRows
     n_components: int
@@ -52,6 +56,16 @@ class Membership:
                 yield rows[chosen].astype(float), weights[chosen]
             elif self.responsibilities is not None:
                 yield rows.astype(float), weights * self.responsibilities[:, component]
+
+    @property
+    def noise_weight(self) -> float:
+        """The share of the rows that are noise."""
+        weights = self.rows.explicit_weights
+        if self.labels is not None:
+            return float(weights[self.labels == NOISE].sum() / weights.sum())
+        if self.responsibilities is None or self.responsibilities.shape[1] == self.n_components:
+            return 0.0
+        return float(weights @ self.responsibilities[:, -1] / weights.sum())
 
 
 def draw_membership(engine: AbstractEngine, n_components: int, method: Method, rng: Random) -> Membership:
@@ -142,18 +156,23 @@ def mixture_from_membership(
         weight=float(np.sum(counts)),
     )
     start = Mixture(np.full(n_components, 1.0 / n_components), np.stack(means), unit)
-    return update.begin(start, moments).mixture
+    first = update.begin(start, moments).mixture
+    noise = membership.noise_weight
+    if not noise:
+        return first
+    region = Background(noise, np.zeros(n_features), np.eye(n_features))  # a fit has a region of its own
+    return replace(first, weights=(1 - noise) * first.weights, background=region)
 
 
-def _labels_from_user(given: Rows, n_components: int) -> IntArray:
-    """(n,) the labels of a user; ValueError that names the first one that is no number of a component."""
-    expected = f"labels in init_params must be whole numbers from 0 to {n_components - 1}, one for every row"
+def _labels_from_user(given: Rows, n_components: int, least: int) -> IntArray:
+    """(n,) the labels of a user; ValueError that names the first one that is no number of a component, or noise."""
+    expected = f"labels in init_params must be whole numbers from {least} to {n_components - 1}, one for every row"
     if given.dtype.kind in "iub":
-        bad = (given < 0) | (given >= n_components)
+        bad = (given < least) | (given >= n_components)
     elif given.dtype.kind == "f":
-        bad = ~((given >= 0) & (given < n_components) & (given == np.floor(given)))
+        bad = ~((given >= least) & (given < n_components) & (given == np.floor(given)))
     else:
-        bad = np.array([not isinstance(label, Real) or label not in range(n_components) for label in given])
+        bad = np.array([not isinstance(label, Real) or label not in range(least, n_components) for label in given])
     if not bad.any():
         return given.astype(np.int64)
     row = int(np.flatnonzero(bad)[0])
@@ -168,12 +187,15 @@ def _labels_from_user(given: Rows, n_components: int) -> IntArray:
     )
 
 
-def membership_from_user(given: Rows, rows: WeightedRows, n_components: int) -> Membership:
-    """Return memberships of all rows from user input: labels (n,) from 0 to k - 1, or responsibilities (n, k)."""
+def membership_from_user(given: Rows, rows: WeightedRows, n_components: int, *, noise: bool = False) -> Membership:
+    """Return memberships of all rows from user input: labels (n,) from 0 to k - 1, or responsibilities (n, k).
+
+    With noise, labels may be -1, and responsibilities may have one more column.
+    """
     rows = completed(rows)
     if given.shape == (rows.n_rows,):
-        return Membership(rows, n_components, labels=_labels_from_user(given, n_components))
-    if given.shape == (rows.n_rows, n_components):
+        return Membership(rows, n_components, labels=_labels_from_user(given, n_components, NOISE if noise else 0))
+    if given.shape in ((rows.n_rows, n_components), (rows.n_rows, n_components + noise)):
         shares = as_numbers(given, "responsibilities in init_params")
         sums = shares.sum(axis=1, keepdims=True)
         if not (np.isfinite(shares).all() and (shares >= 0).all() and (sums > 0).all()):

@@ -3,22 +3,21 @@
 import itertools
 import math
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 
 from gaussmix.core.engines import AbstractEngine, StackedEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.core.typing import FloatArray
-from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.core.typing import BoolArray, FloatArray
+from gaussmix.fitting.acceleration import AbstractAccelerator, Accelerator
 from gaussmix.fitting.batch import MOST_FEATURES
-from gaussmix.fitting.degeneracy import Soundness, examine, find_lost, rows_needed
+from gaussmix.fitting.degeneracy import examine, find_lost, rows_needed
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
+from gaussmix.fitting.runs import AGREED, SAME, FittedRun, Run, ranked, with_fit
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
@@ -34,100 +33,11 @@ POLISHING = 50
 """Maximum number of iterations after convergence."""
 _FIRST = 4  # starts after which a race ends if they agree
 _FINISHERS, _MORE_FINISHERS = 2, 4  # starts that run to convergence, and more if no result is sound
-_SAME = 1e-3  # nats: closer optima count as the same
 _PROPOSALS, _SWAP_SHORT = 4, 6  # moves per round; iterations of plain EM after a swap
 _FAILURES, _MORE_SWAPS, _MOST_SWAPS = 2, 4, 8  # rounds without success that end moves, and swaps in smaller tables
 _COMPONENTS_PER_ROUND, _MOST_FAILURES = 4, 5  # one more round for so many components, up to a limit
 _FEW_PAIRS, _FEWEST_PAIRS = 100_000, 20_000  # rows times components: with more, a pass takes most of the time
 _MANY = 5  # times the rows that the parameters of a component need
-_AGREED = 3  # starts with the same optimum, after which a better one is very rare
-
-
-@dataclass(frozen=True, eq=False)
-class Run(ABC):
-    """A run of EM and the soundness of its components.
-
-    Attributes
-    ----------
-    soundness : Soundness
-        Degenerate components of the result.
-    n_starts : int
-        Number of starts that reached this optimum.
-    """
-
-    soundness: Soundness
-    n_starts: int = field(default=1, kw_only=True)
-
-    @property
-    @abstractmethod
-    def fit(self) -> Fit:
-        """The result of the run."""
-
-    @property
-    def objective(self) -> float:
-        """The log-likelihood plus log prior, in nats."""
-        return self.fit.objective
-
-    @property
-    def mixture(self) -> Mixture:
-        """The final mixture."""
-        return self.fit.mixture
-
-    @property
-    def counts(self) -> FloatArray:
-        """The sums (k,) of the weighted responsibilities."""
-        return self.fit.moments.counts
-
-    @property
-    def n_iter(self) -> int:
-        """The number of iterations."""
-        return self.fit.n_iter
-
-    @property
-    def stop(self) -> Stop:
-        """The reason for the end of the run."""
-        return self.fit.stop
-
-    @cached_property
-    def n_lost(self) -> int:
-        """The number of components without rows, or that repeat another one."""
-        return int(find_lost(self.mixture, self.counts).sum())
-
-    @cached_property
-    def rank(self) -> tuple[int, bool, float]:
-        """The sort key, best first: the number of lost components, whether chance explains one, and the objective.
-
-        The surplus of unsound components is subtracted from the objective: their rows gain nothing by being equal.
-        """
-        fair = self.objective - float(self.soundness.surplus.sum())
-        return self.n_lost, self.soundness.is_doubtful, -fair
-
-    @property
-    def has_agreement(self) -> bool:
-        """Whether so many starts reached this sound optimum that a better one is very rare."""
-        return self.n_starts >= _AGREED and not self.soundness.n_unsound
-
-    def beats(self, other: "Run") -> bool:
-        """Return whether this run has fewer lost or unsound components, or an objective more than 0.001 higher."""
-        *troubles, objective = other.rank
-        return self.rank < (*troubles, objective - _SAME)
-
-
-@dataclass(frozen=True, eq=False)
-class FittedRun(Run):
-    """A run of `fit_em`.
-
-    Attributes
-    ----------
-    result : Fit
-        Result of the run.
-    """
-
-    result: Fit
-
-    @property
-    def fit(self) -> Fit:
-        return self.result
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,9 +117,9 @@ class Multistart:
         up to four more starts run to convergence: a component is sound until it has collapsed. The first start always
         runs to convergence, because it is that of scikit-learn. Returns the optima, best first.
         """
-        starts = self._in_time(starts)
+        starts = self.in_time(starts)
         short = self.short_runs(itertools.islice(starts, _FIRST))
-        kept, some = short[0], ranked(short)[:_AGREED]
+        kept, some = short[0], ranked(short)[:AGREED]
         longer = dict(zip(map(id, some), self.longer_runs(some, LONGER), strict=True))
         early = ranked(longer.values())
         if early[0].has_agreement and not self.settings.all_starts:
@@ -238,7 +148,7 @@ class Multistart:
         for _ in range(_MORE_PLAIN):
             if abs(plain.fit.change) >= _SLOW:
                 (plain,) = self.longer_runs([plain], _PLAIN)
-        if any(abs(plain.objective - other.objective) <= _SAME for other in others):
+        if any(abs(plain.objective - other.objective) <= SAME for other in others):
             return []
         return [replace(self.go_on(plain, LAST), n_starts=0)]
 
@@ -249,12 +159,12 @@ class Multistart:
         """
         runs: list[Run] = []
         tried: list[tuple[Mixture, Run]] = []
-        for start in self._in_time(starts):
+        for start in self.in_time(starts):
             assert isinstance(start, Mixture)
             same = [run for other, run in tried if is_same_start(start, other)]
             tried.append((start, same[0] if same else self.run(start, SHORT, rule=self.near)))
             runs = ranked([run for _, run in tried])
-            if runs[0].n_starts >= _AGREED and not (must_be_sound and runs[0].soundness.n_unsound):
+            if runs[0].n_starts >= AGREED and not (must_be_sound and runs[0].soundness.n_unsound):
                 break
         first = self.go_on(runs[0], LAST)
         return ranked([first, *(self.go_on(run, LAST, to_beat=first) for run in runs[1:_FINISHERS])])
@@ -263,8 +173,7 @@ class Multistart:
         """Try new starts if the best run has components without rows; return the best run."""
         if best.n_lost == 0:
             return best
-        lost = find_lost(best.mixture, best.counts)
-        proposals = propose_refills(self.data, best.mixture, self.update, lost, rng)
+        proposals = self.refills(best, find_lost(best.mixture, best.counts), rng)
         return ranked([best, *(self.run(mixture, LAST) for mixture in proposals)])[0]
 
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
@@ -292,14 +201,14 @@ class Multistart:
     def _improve(self, best: Run, moves_from: Callable[[Run], Iterator[Start]], n_iter: int, patience: int) -> Run:
         """Try moves from the best run, and from any better one they find, until ``patience`` rounds have failed."""
         failures = 0
-        moves = self._in_time(moves_from(best))
+        moves = self.in_time(moves_from(best))
         while failures < patience:
             tried = ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))
             if not tried:
                 break
             run = self.go_on(tried[0], LAST, to_beat=best)
             if run.beats(best):
-                best, failures, moves = run, 0, self._in_time(moves_from(run))
+                best, failures, moves = run, 0, self.in_time(moves_from(run))
             else:
                 failures += 1
         return best
@@ -322,9 +231,9 @@ class Multistart:
 
     def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
         """Run a few iterations of plain EM from each start; their likelihoods rank starts better than those before."""
-        mixtures = [start for start in starts if isinstance(start, Mixture)]
+        mixtures = [self.update.prepared(start) for start in starts if isinstance(start, Mixture)]
         n_pairs = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)
-        if len(mixtures) < 2 or n_pairs > _FEW_PAIRS or "E" in mixtures[0].covariance.letters:
+        if len(mixtures) < 2 or n_pairs > _FEW_PAIRS or not self.update.may_stack(mixtures[0]):
             runs = []
             for mixture in mixtures:
                 self.n_runs += 1
@@ -340,10 +249,32 @@ class Multistart:
         longer = self.short_runs([run.mixture for run in runs], n_iter)
         return [replace(after, n_starts=run.n_starts) for run, after in zip(runs, longer, strict=True)]
 
-    def run(self, mixture: Mixture, max_iter: int, *, rule: StoppingRule | None = None) -> Run:
+    def run(
+        self,
+        mixture: Mixture,
+        max_iter: int,
+        *,
+        rule: StoppingRule | None = None,
+        accelerator: AbstractAccelerator | None = None,
+    ) -> Run:
         """Run EM from a mixture until a stopping rule is met, by default ``near``."""
         self.n_runs += 1
-        return self._run(mixture, max_iter, rule or self.near)
+        return self._record(self._fit(self.engine, mixture, max_iter, rule or self.near, accelerator=accelerator))
+
+    def fit(
+        self,
+        engine: AbstractEngine,
+        mixture: Mixture,
+        max_iter: int,
+        rule: StoppingRule | None,
+        accelerator: AbstractAccelerator | None = None,
+    ) -> Fit:
+        """Run EM on other rows, with the same M-step and settings; raise KeyboardInterrupt if it is interrupted."""
+        self.n_runs += 1
+        fit = self._fit(engine, mixture, max_iter, rule, accelerator=accelerator)
+        if fit.stop is Stop.INTERRUPTED:
+            raise KeyboardInterrupt
+        return fit
 
     def go_on(self, run: Run, max_iter: int, *, rule: StoppingRule | None = None, to_beat: Run | None = None) -> Run:
         """Continue a run; abandon it if its estimated optimum is clearly below that of a sound run ``to_beat``."""
@@ -367,14 +298,17 @@ class Multistart:
         max_iter: int,
         rule: StoppingRule | None,
         earlier: Fit | None = None,
+        accelerator: AbstractAccelerator | None = None,
     ) -> Fit:
+        if accelerator is None and rule and self.settings.accelerate:
+            accelerator = Accelerator(self.update)
         return fit_em(
             engine,
             self.update,
             mixture,
             rule,
             max_iter=min(max_iter, self.settings.max_iter),
-            accelerator=Accelerator(self.update) if rule and self.settings.accelerate else None,
+            accelerator=accelerator,
             earlier=earlier,
             run=EMRun(max(self.n_runs - 1, 0), self.began, self.settings.deadline, self.settings.watch),
         )
@@ -397,13 +331,17 @@ class Multistart:
 
     def moves(self, run: Run) -> Iterator[Start]:
         """Yield starts after split-and-merge moves from a run."""
-        return propose_moves(self.data, run.mixture, run.fit.moments, self.update, run.soundness.unsound)
+        return propose_moves(self.data, run.mixture, run.fit.moments, self.update.of_parts, run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
         """Yield starts after random swaps from a run."""
         return propose_swaps(self.data, run.mixture, rng)
 
-    def _in_time(self, starts: Iterable[Start]) -> Iterator[Start]:
+    def refills(self, run: Run, lost: BoolArray, rng: np.random.Generator) -> Iterator[Mixture]:
+        """Yield new starts for a run some of whose components (k,) have no rows."""
+        return propose_refills(self.data, run.mixture, self.update.of_parts, lost, rng)
+
+    def in_time(self, starts: Iterable[Start]) -> Iterator[Start]:
         """Yield starts until the deadline, and at least one."""
         for start in starts:
             yield start
@@ -431,20 +369,3 @@ def _unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelih
             ),
             last_step=step and Step(mixture, step.empty[part], step.collapsed[part], step.ridge),
         )
-
-
-def with_fit(run: Run, fit: Fit) -> FittedRun:
-    """Return a run with another result, of the same soundness."""
-    return FittedRun(run.soundness, fit, n_starts=run.n_starts)
-
-
-def ranked(runs: Iterable[Run]) -> list[Run]:
-    """Sort runs, best first, and merge those with the same optimum."""
-    kept: list[Run] = []
-    for run in sorted(runs, key=lambda run: run.rank):
-        same = [at for at, other in enumerate(kept) if abs(run.objective - other.objective) <= _SAME]
-        if same:
-            kept[same[0]] = replace(kept[same[0]], n_starts=kept[same[0]].n_starts + run.n_starts)
-        else:
-            kept.append(run)
-    return kept

@@ -89,7 +89,7 @@ class Prior:
         """
         d = len(root)
         shrink = n_components ** (-1 / d) / math.sqrt(FORMS[form].features_per_variance(d))
-        return cls(FORMS[form].inverse_wishart_rows(n_components, d), shrink * root, 0.01, center)
+        return cls(FORMS[form].inverse_wishart_rows(n_components, d, d + 2), shrink * root, 0.01, center)
 
     def strength_each(self, mixture: Mixture) -> float:
         """Return the number of pseudo-rows per component.

@@ -200,7 +200,11 @@ class ColumnReduction:
                 roots[:, self.kept], roots[:, self.dropped] = mixture.covariance.roots, self.deviations
             case _:
                 structure, roots = type(mixture.covariance), mixture.covariance.roots
-        return Mixture(mixture.weights, means, structure(roots, *means.shape))
+        background = mixture.background and mixture.background.lifted(
+            (self.kept, self.dropped), self.centers, self.scales, self.coefficients, self.deviations
+        )
+        covariance = structure(roots, *means.shape)
+        return Mixture(mixture.weights, means, covariance, None, background, mixture.degrees_of_freedom)
 
     def _lift_roots(self, roots: FloatArray) -> FloatArray:
         """Return roots (k, d, d) of all columns from roots (k, r, r) of the kept ones."""

@@ -16,7 +16,7 @@ from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.batch import BatchSettings
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.em import Fit, fit_em
-from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.m_step import MaximumLikelihood, with_degrees
 from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.prior import WEAKEST, Prior
 from gaussmix.fitting.search import find_optimum
@@ -62,7 +62,9 @@ def refit(rows: WeightedRows, update: MaximumLikelihood, start: Mixture) -> Refi
     FitFailedError
         If a component lost its rows or collapsed, or the density of a row is zero.
     """
-    if not rows.is_exact or rows.n_rows > _FEW_ROWS or (update.prior is not None and update.prior.mean_strength > 0):
+    has_means = update.prior is not None and update.prior.mean_strength > 0
+    is_special = start.background is not None or start.degrees_of_freedom is not None
+    if not rows.is_exact or rows.n_rows > _FEW_ROWS or has_means or is_special:
         accelerator = Accelerator(update)
         engine = engine_for(rows)
         return _of_fit(lambda: fit_em(engine, update, start, NEAR, max_iter=MAX_ITER, accelerator=accelerator))
@@ -105,6 +107,7 @@ def search_anew(rows: WeightedRows, update: MaximumLikelihood, like: Mixture, rn
             lambda data, root: update,
             SearchSettings(_STARTS, NEAR, MAX_ITER),
             int(rng.integers(2**31)),
+            background=like.background,
         ).fit
 
     return _of_fit(search)
@@ -112,7 +115,8 @@ def search_anew(rows: WeightedRows, update: MaximumLikelihood, like: Mixture, rn
 
 def default_update(mixture: Mixture) -> MaximumLikelihood:
     """Return the default M-step for a mixture whose M-step is unknown, with the weakest penalty of the estimator."""
-    return MaximumLikelihood(prior=Prior.chen_tan(WEAKEST, pooled_root(mixture)))
+    update = MaximumLikelihood(prior=Prior.chen_tan(WEAKEST, pooled_root(mixture)))
+    return update if mixture.degrees_of_freedom is None else with_degrees(update, "each")
 
 
 def pooled_root(mixture: Mixture) -> FloatArray:

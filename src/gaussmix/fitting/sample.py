@@ -61,9 +61,9 @@ class Sample:
         return cls(whole, center, root, None if whole is rows else rows)
 
     def completed_by(self, mixture: Mixture) -> "Sample":
-        """Return the sample with its incomplete rows completed by their expectations under a mixture."""
+        """Return the sample with its incomplete rows completed by their expectations under the components."""
         rows = self.as_observed
-        whole = np.ascontiguousarray(expected_rows(mixture.whitened(), rows))
+        whole = np.ascontiguousarray(expected_rows(mixture.without_noise().whitened(), rows))
         return Sample(rows.with_values(whole), np.average(whole, axis=0, weights=rows.weights), self.root, rows)
 
     @property

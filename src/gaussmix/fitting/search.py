@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.background import Background
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine, engine_for
 from gaussmix.core.typing import FloatArray
@@ -16,21 +17,17 @@ from gaussmix.fitting.compiled_rows import CompiledRows
 from gaussmix.fitting.compiled_search import CompiledSearch, SingularRunsError
 from gaussmix.fitting.coreset import draw_sample
 from gaussmix.fitting.degeneracy import rows_needed
+from gaussmix.fitting.ladder import Ladder, climb
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import (
-    LAST,
-    SHORT,
-    FittedRun,
-    Multistart,
-    Run,
-    SearchSettings,
-    ranked,
-    with_fit,
-)
+from gaussmix.fitting.multistart import LAST, Multistart, SearchSettings
+from gaussmix.fitting.noise_search import NoiseMultistart
+from gaussmix.fitting.noise_starts import draw_noise_starts
+from gaussmix.fitting.runs import FittedRun, Run, ranked, with_fit
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.starts import draw_starts, start_from_labels, usual_starts
 from gaussmix.fitting.stopping import RemainingGain, Stop
+from gaussmix.fitting.tail_starts import draw_tail_starts
 from gaussmix.fitting.wide_starts import draw_wide_starts
 
 ALL_ROWS = 20_000
@@ -53,6 +50,7 @@ def find_optimum(
     settings: SearchSettings,
     seed: int,
     first: np.random.RandomState | None = None,
+    background: Background | None = None,
 ) -> SearchResult:
     """Search for the best optimum: compare several starts, and improve the best by split-and-merge moves.
 
@@ -75,6 +73,8 @@ def find_optimum(
         Seed; start i draws from its own counter-based stream, keyed by the seed and i.
     first : RandomState, optional
         Source of random numbers of the first start, in place of its stream.
+    background : Background, optional
+        Noise of any weight; by default the mixture has none.
 
     Returns
     -------
@@ -89,14 +89,16 @@ def find_optimum(
         If a row is so far from all components that its density is zero.
     """
     streams = _streams(seed)
-    data, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
+    data, odds, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
     searched = engine if all_rows else engine_for(data.as_observed)
     near = _NEAR if all_rows else _NEAR_IN_SAMPLE
-    reference = Multistart(searched, data, update, target_root, settings, near)
+    shared = (searched, data, update, target_root, settings, near)
+    reference = Multistart(*shared) if background is None else NoiseMultistart(*shared, background=background)
     search = _compiled(reference, structure, n_components) or reference
     last = reference if all_rows else replace(reference, engine=engine)
+    ladder = Ladder(engine, data.as_observed, odds, seed)
     runs: list[Run] = []
     found: Run | None = None
     try:
@@ -105,11 +107,11 @@ def find_optimum(
             if data.incomplete is not None and n_components > 1 and not found.has_agreement:
                 search = replace(search, data=data.completed_by(found.mixture))
                 runs, found = _better(runs, found, _explore(search, structure, n_components, seed, first))
-            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs)
+            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs, ladder)
         except SingularRunsError:
             search = replace(reference, best=search.best)
             runs, found = _explore(search, structure, n_components, seed, first)
-            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs)
+            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs, ladder)
     except KeyboardInterrupt:
         if search.best is None:
             raise
@@ -133,7 +135,7 @@ def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_comp
     """Return the same search in compiled code if there is code for it, and the table is small."""
     data, update, settings = reference.data, reference.update, reference.settings
     is_small = data.rows.n_rows * n_components <= MOST_PAIRS and settings.max_iter >= LAST
-    is_simple = data.incomplete is None and is_small
+    is_simple = data.incomplete is None and is_small and not isinstance(reference, NoiseMultistart)
     if not is_simple or not CompiledRows.can_hold(structure, data.rows.n_features, update):
         return None
     rows = CompiledRows.of(data, structure, n_components, update, reference.target_root)
@@ -156,14 +158,19 @@ def _explore(
     """
     data, settings = search.data, search.settings
     n_features = data.rows.n_features
-    if n_components == 1:
+    background = search.background if isinstance(search, NoiseMultistart) else None
+    if n_components == 1 and background is None:
         one = start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
         runs = [search.run(one, settings.max_iter)]
         return runs, runs[0]
     streams = itertools.islice(_streams(seed), _STREAMS_OF_SAMPLE, None)
     rows_each, needed = data.rows.total / n_components, rows_needed(structure.letters, n_features)
     if n_features > MOST_FEATURES:
-        starts = draw_wide_starts(data, structure, n_components, settings.n_starts, streams)
+        if background is None:
+            starts = draw_wide_starts(data, structure, n_components, settings.n_starts, streams)
+        else:
+            numbers = range(settings.n_starts)
+            starts = draw_noise_starts(data, background, structure, n_components, numbers, streams)
         runs = search.race_in_order(starts, must_be_sound=rows_each >= needed)
         rng = next(streams)
         best = search.refill(runs[0], rng)
@@ -174,7 +181,13 @@ def _explore(
     numbers, size = range(settings.n_starts), usual_starts(n_components)
     runs, found = [], None
     for at in numbers[::size]:
-        starts = draw_starts(data, structure, n_components, numbers[at : at + size], streams, _copied(state))
+        some = numbers[at : at + size]
+        if background is not None:
+            starts = draw_noise_starts(data, background, structure, n_components, some, streams)
+        elif search.update.initial_degrees is not None:
+            starts = draw_tail_starts(data, structure, n_components, some, streams, _copied(state))
+        else:
+            starts = draw_starts(data, structure, n_components, some, streams, _copied(state))
         raced = search.race(starts)
         rng = next(streams)
         if found is None or raced[0].beats(found):
@@ -200,15 +213,9 @@ def _copied(state: Any) -> np.random.RandomState | None:
     return copy
 
 
-def _finish_on_all_rows(last: Multistart, found: Run, runs: list[Run]) -> Run:
-    """Run EM on all rows from the best optimum of a sample, and from the second one if it promises more."""
-    settings = last.settings
-    best = last.run(found.mixture, settings.max_iter, rule=settings.rule)
-    second = next((run for run in runs if found.beats(run)), None)
-    if second is None:
-        return best
-    short = last.run(second.mixture, SHORT)
-    return last.go_on(short, settings.max_iter, rule=settings.rule) if short.beats(best) else best
+def _finish_on_all_rows(last: Multistart, found: Run, runs: list[Run], ladder: Ladder) -> Run:
+    """Improve the best optimum of a sample on all rows, or the second one if it promises more."""
+    return climb(last, ladder, found, next((run for run in runs if found.beats(run)), None))
 
 
 def _ordered(run: Run) -> FittedRun:

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import Progress
-from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.m_step import MaximumLikelihood, with_degrees
 from gaussmix.fitting.multistart import SearchSettings
+from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
 from gaussmix.fitting.prior import WEAKEST, Prior
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.spread import Spread
@@ -35,16 +37,47 @@ class FitSettings:
         Number for a ridge; "auto" or one of `PENALTIES` for a prior that depends on the rows.
     search : SearchSettings
         Settings of the runs.
+    noise_volume : str or float, optional
+        Volume of uniform noise (`region_of`); by default there is no noise.
+    degrees : {"each", "shared"} or float, optional
+        Degrees of freedom of t distributions: estimated, or a given number. By default the distributions are normal.
+    constraints : Constraints
+        What is known of the parameters.
+    prior : NormalInverseWishart, optional
+        Prior with given numbers, in place of a name in ``reg_covar``.
+    trim : float, optional
+        Share of the rows that is left out; None for a fit to all rows.
     """
 
     structure: type[AbstractCovariance]
     n_components: int
     reg_covar: float | str
     search: SearchSettings
+    noise_volume: float | str | None = None
+    degrees: float | str | None = None
+    constraints: Constraints = field(default_factory=Constraints)
+    prior: NormalInverseWishart | None = None
+    trim: float | None = None
+
+    @property
+    def given_update(self) -> MaximumLikelihood | None:
+        """The M-step if it does not depend on the rows, else None."""
+        ridge = 0.0 if isinstance(self.reg_covar, str) else float(self.reg_covar)
+        if self.prior is not None:
+            return self._completed(MaximumLikelihood(ridge, self.prior.prior_for(self.structure, self.n_components)))
+        return None if isinstance(self.reg_covar, str) else self._completed(MaximumLikelihood(ridge))
 
     def update_for(self, weight: float, sample: Sample, root_within: FloatArray) -> MaximumLikelihood:
-        """Return the M-step for rows of a total weight, by `regularized_update`."""
-        return regularized_update(self.reg_covar, self.structure, self.n_components, weight, sample, root_within)
+        """Return the M-step for rows of a total weight: the given one, or that of `regularized_update`."""
+        given = self.given_update
+        if given is not None:
+            return given
+        return self._completed(
+            regularized_update(self.reg_covar, self.structure, self.n_components, weight, sample, root_within)
+        )
+
+    def _completed(self, update: MaximumLikelihood) -> MaximumLikelihood:
+        return self.constraints.of(with_degrees(update, self.degrees))
 
 
 def search_settings(

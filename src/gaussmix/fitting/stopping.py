@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.acceleration import AbstractAccelerator
 
 ROUNDING = 16 * float(np.finfo(np.float64).eps)
 """Rounding error of an objective, relative to it."""
@@ -96,7 +96,7 @@ class EMState:
         Lower bound on the gain of the next EM step, in nats.
     is_repaired : bool
         Whether the next M-step had to repair a singular covariance and is not a maximizer.
-    accelerator : Accelerator or None
+    accelerator : AbstractAccelerator or None
         Accelerator of the run, which estimates the distance to the optimum.
     previous : Check
         Result of the rule at the previous iteration.
@@ -107,7 +107,7 @@ class EMState:
     change: float
     gain: float
     is_repaired: bool
-    accelerator: Accelerator | None
+    accelerator: AbstractAccelerator | None
     previous: "Check"
 
 

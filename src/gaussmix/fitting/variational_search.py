@@ -289,7 +289,7 @@ def find_posterior(
         np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()
     )
     k, structure = prior.n_components, prior.structure
-    data, all_rows = draw_sample(engine, structure, k, next(streams), ALL_ROWS)
+    data, _, all_rows = draw_sample(engine, structure, k, next(streams), ALL_ROWS)
     size = total if all_rows else float(data.rows.n_rows)
     search_engine = engine if all_rows else engine_for(data.as_observed)
     search = BoundSearch(search_engine, data, update_for(prior, size), settings, _NEAR if all_rows else _NEAR_IN_SAMPLE)

@@ -55,7 +55,7 @@ class ModelAndRows:
     @property
     def separation(self) -> FloatArray:
         """Share of the variance of each feature that is between the components, (d,)."""
-        mixture = self.mixture
+        mixture = self.mixture.without_noise()
         between = mixture.weights @ (mixture.means - mixture.weights @ mixture.means) ** 2
         within = mixture.weights @ mixture.covariance.variances()
         return np.asarray(between / (between + within))
@@ -67,7 +67,7 @@ class ModelAndRows:
     @property
     def standardized_means(self) -> FloatArray:
         """Differences of the means from that of the mixture, in standard deviations of the mixture, (k, d)."""
-        mixture = self.mixture
+        mixture = self.mixture.without_noise()
         center = mixture.weights @ mixture.means
         spread = mixture.weights @ ((mixture.means - center) ** 2 + mixture.covariance.variances())
         return np.asarray((mixture.means - center) / np.sqrt(spread))

@@ -130,6 +130,7 @@ def compare_models(
     search = GaussianMixtureIC(
         n_components,
         covariance_types=(*own, *COVARIANCES),
+        noise=(False, True) if mixture.background is not None else False,
         random_state=random_state,
         n_jobs=n_jobs,
         progress=progress,
@@ -158,19 +159,27 @@ def compare_with_search(
         mixture = mixture.marginal(columns.kept.tolist())
         rows = reduce_rows(columns, rows)
     d = mixture.n_features
-    n_parameters = k - 1 + k * d + structure.count_parameters(k, d)
+    has_noise = mixture.background is not None
+    n_parameters = (
+        k
+        - 1
+        + k * d
+        + structure.count_parameters(k, d)
+        + (mixture.background.n_parameters if mixture.background is not None else 0)
+    )
     moments = engine_for(rows).accumulate(mixture.whitened())
     table = search.results_
     same = [
         line
-        for line, (size, other) in enumerate(map(table.spec_of, range(len(table))))
-        if size == k and code_of(other, d) == code_of(name, d) and table.status[line] != "failed"
+        for line, spec in enumerate(map(table.spec_of, range(len(table))))
+        if spec.n_components == k and code_of(spec.covariance_type, d) == code_of(name, d) and spec.noise == has_noise
+        if table.status[line] != "failed"
     ]
     has_refit = bool(same) and is_model(structure)
     return ModelComparison(
         search,
         rows.n_rows,
-        FitCriteria.of(f"{display_name(name, d)} {k}", n_parameters, moments),
+        FitCriteria.of(f"{display_name(name, d)} {k}{' with noise' if has_noise else ''}", n_parameters, moments),
         dropped,
         FitCriteria.from_table(table, same[0]) if has_refit else None,
         notes,

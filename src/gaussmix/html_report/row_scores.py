@@ -33,7 +33,7 @@ class RowScores:
     moments : Moments
         Moments of a pass over the rows.
     counts : (k,) array
-        Weight of the rows for which each component is the most probable.
+        Weight of the rows for which each component is the most probable. With noise, it is one more component here.
     certainty_counts : (k, 4) array
         Counts split by the probability of the component at `CERTAINTIES`, most certain first.
     uncertain : (m,) array of int
@@ -83,8 +83,8 @@ def score_rows(mixture: Mixture, rows: WeightedRows) -> RowScores:
         Rows; NaN is a missing value. Rows with missing values are not compared with drawn rows, because the density of
         fewer values is another one.
     """
-    k, d = mixture.n_components, mixture.n_features
-    engine, whitened = engine_for(rows), mixture.whitened()
+    d, engine, whitened = mixture.n_features, engine_for(rows), mixture.whitened()
+    k = whitened.n_scores
     moments = engine.accumulate(whitened)
     log_density = np.asarray(engine.score_rows(whitened, "log_density"), dtype=np.float64)
     weights = rows.explicit_weights

@@ -60,6 +60,7 @@ def lead(data: ModelAndRows, scores: RowScores) -> Markup:
     return paragraph(
         f"{counted(scores.n_rows, 'row')}{weight}, {counted(mixture.n_features, 'feature')}, "
         f"{counted(mixture.n_components, 'component')} of structure {describe_structure(mixture)}"
+        f"{'' if mixture.background is None else ', and uniform noise'}"
     )
 
 
@@ -103,6 +104,8 @@ def components(data: ModelAndRows, scores: RowScores) -> Markup:
         lines = [
             [component(at), f"{mixture.weights[at]:.4f}", _count(scores.counts[at]), *cells[at]] for at in range(k)
         ]
+        if mixture.background is not None:
+            lines.append(["noise", f"{mixture.background.weight:.4f}", _count(scores.counts[k]), *[""] * d])
         if k > 1:
             caption += explained
             lines.append([between, "", "", *(f"{100 * share:.0f} %" for share in separation)])
@@ -190,7 +193,7 @@ def certainty(data: ModelAndRows, scores: RowScores) -> Markup:
     columns += [f"{100 * low:g} to {100 * high:g} %" for low, high in zip(others, CERTAINTIES, strict=False)]
     columns.append(f"below {100 * CERTAINTIES[-1]:g} %")
     lines: list[list[object]] = [
-        [component(at), *(_count(count) for count in counts)] for at, counts in enumerate(scores.certainty_counts)
+        [_source(data, at), *(_count(count) for count in counts)] for at, counts in enumerate(scores.certainty_counts)
     ]
     total = scores.certainty_counts.sum(axis=0)
     lines.append(["all", *(f"{_count(count)} ({100 * count / scores.weight:.1f} %)" for count in total)])
@@ -201,7 +204,7 @@ def certainty(data: ModelAndRows, scores: RowScores) -> Markup:
     order = np.argsort(-scores.uncertain_responsibilities, axis=1, kind="stable")[:, :2]
     shares = np.take_along_axis(scores.uncertain_responsibilities, order, axis=1)
     uncertain = [
-        [f"{row}", component(int(one)), f"{100 * share:.1f} %", component(int(other)), f"{100 * next_:.1f} %"]
+        [f"{row}", _source(data, int(one)), f"{100 * share:.1f} %", _source(data, int(other)), f"{100 * next_:.1f} %"]
         for row, (one, other), (share, next_) in zip(scores.uncertain, order, shares, strict=True)
     ]
     return joined(
@@ -217,6 +220,11 @@ def certainty(data: ModelAndRows, scores: RowScores) -> Markup:
     )
 
 
+def _source(data: ModelAndRows, at: int) -> object:
+    """Return the mark of a component, or the word "noise"."""
+    return component(at) if at < data.mixture.n_components else "noise"
+
+
 def unusual_rows(data: ModelAndRows, scores: RowScores) -> Markup:
     """Return the rows of lowest density, and whether they are more than expected."""
     lines = []
@@ -229,7 +237,9 @@ def unusual_rows(data: ModelAndRows, scores: RowScores) -> Markup:
     ):
         values = np.asarray(data.rows.values[row], dtype=np.float64)
         lower = f"{100 * share:.3g} %" if share else f"< {100 / scores.n_draws:g} %"
-        lines.append([f"{row}", _fixed(log_density, 3), lower, component(label), _unusual_feature(data, values, label)])
+        lines.append(
+            [f"{row}", _fixed(log_density, 3), lower, _source(data, label), _unusual_feature(data, values, label)]
+        )
     table = data_table(
         "The rows of lowest density, counted from 0. Expected lower: the share of rows drawn from the mixture that "
         "have a lower density. The last column names the feature that is farthest from the mean of the row's most "
@@ -250,6 +260,8 @@ def unusual_rows(data: ModelAndRows, scores: RowScores) -> Markup:
 def _unusual_feature(data: ModelAndRows, values: FloatArray, label: int) -> str:
     """Describe the feature in which a row is far from the mean of its component, if there is a single one."""
     mixture = data.mixture
+    if label >= mixture.n_components:
+        return "none: the row is noise"
     covariance, away = mixture.covariance.dense()[label], values - mixture.means[label]
     distances = away / np.sqrt(np.diagonal(covariance))
     worst = int(np.abs(distances).argmax())
@@ -299,7 +311,9 @@ def overlap(data: ModelAndRows, report: Report) -> Markup:
     else:
         pairs = paragraph("No two components overlap by 1 % or more.")
     held = np.flatnonzero(mixture.weights)
-    clusters = merge_components(mixture.take(held), method="ridgeline-unimodal").cut().component_clusters
+    clusters = (
+        merge_components(mixture.without_noise().take(held), method="ridgeline-unimodal").cut().component_clusters
+    )
     groups = [held[clusters == cluster].tolist() for cluster in range(int(clusters.max()) + 1)]
     merged = [group for group in groups if len(group) > 1]
     if not merged:

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from gaussmix.estimators import GaussianMixture, StudentMixture
 from gaussmix.estimators.parameter_checks import require_flag, require_integer, require_nonnegative
 from gaussmix.imaging.images.colors import COLOR_SPACES
 from gaussmix.imaging.images.inputs import MAX_CLASSES
+
+FAMILIES = {"gaussian": GaussianMixture, "student": StudentMixture}
+"""Estimators of the colors of classes, by family."""
 
 
 def check_parameters(segmenter: Any, *, seeded: bool) -> None:
@@ -32,6 +36,10 @@ def check_parameters(segmenter: Any, *, seeded: bool) -> None:
         raise ValueError(f'n_components must be "auto" or a number of classes; got {segmenter.n_components!r}')
     if segmenter.color_space not in COLOR_SPACES:
         raise ValueError(f"color_space must be one of {COLOR_SPACES}; got {segmenter.color_space!r}")
+    if segmenter.family not in FAMILIES:
+        raise ValueError(f"family must be one of {tuple(FAMILIES)}; got {segmenter.family!r}")
+    if seeded and segmenter.family != "gaussian":
+        raise ValueError(f"family={segmenter.family!r} is for images without labels: leave out one of them")
     require_nonnegative("position", segmenter.position)
     if segmenter.contrast not in ("auto", True, False):
         raise ValueError(f'contrast must be "auto", True or False; got {segmenter.contrast!r}')

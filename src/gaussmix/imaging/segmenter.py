@@ -17,7 +17,7 @@ from gaussmix.imaging.images.features import Features
 from gaussmix.imaging.images.inputs import MAX_CLASSES, as_images, require_kind, with_all_seeds
 from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.n_classes import estimate_n_classes
-from gaussmix.imaging.parameter_checks import check_parameters
+from gaussmix.imaging.parameter_checks import FAMILIES, check_parameters
 from gaussmix.imaging.partial_volume.estimate import divide_by_bias_field, estimate_fractions
 from gaussmix.imaging.random_field.labeling import Labeler
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
@@ -61,6 +61,8 @@ class GaussianMixtureSegmenter(SavingMixin, BaseEstimator):  # type: ignore[misc
         by weight, greatest first; by the means of a channel, smallest first; or that of (k, channels) matching means.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
         Structure of the covariances.
+    family : {"gaussian", "student"}, default="gaussian"
+        "student": t distributions, for specks and noise with heavy tails; not with seeds.
     components_per_class : int, default=1
         With seeds, the number of components of each class; 5 is suitable for object and background of a photograph.
     contrast : "auto" or bool, default="auto"
@@ -125,6 +127,7 @@ class GaussianMixtureSegmenter(SavingMixin, BaseEstimator):  # type: ignore[misc
         bias_field: bool = False,
         order: Any = "brightness",
         covariance_type: str = "full",
+        family: str = "gaussian",
         components_per_class: int = 1,
         contrast: bool | str = "auto",
         connected: bool = False,
@@ -142,6 +145,7 @@ class GaussianMixtureSegmenter(SavingMixin, BaseEstimator):  # type: ignore[misc
         self.bias_field = bias_field
         self.order = order
         self.covariance_type = covariance_type
+        self.family = family
         self.components_per_class = components_per_class
         self.contrast = contrast
         self.connected = connected
@@ -181,13 +185,9 @@ class GaussianMixtureSegmenter(SavingMixin, BaseEstimator):  # type: ignore[misc
         """
         seeded = labels is not None
         check_parameters(self, seeded=seeded)
-        images = self._read_images(image, mask, labels)
-        sample = SampledImages(images, self._features, self.stack)
-        estimator = GaussianMixture(
-            self._choose_n_classes(sample, seeded=seeded),
-            covariance_type=self.covariance_type,
-            random_state=self.random_state,
-        )
+        sample = SampledImages(images := self._read_images(image, mask, labels), self._features, self.stack)
+        n_classes, kind = self._choose_n_classes(sample, seeded=seeded), FAMILIES[self.family]
+        estimator = kind(n_classes, covariance_type=self.covariance_type, random_state=self.random_state)
         if self.bias_field:
             bias_fields = estimate_bias_fields(sample, estimator, self.spacing)
             sample = sample.divide_by(bias_fields)

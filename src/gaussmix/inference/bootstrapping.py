@@ -14,6 +14,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_level
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.typing import FloatArray, IntArray, Seed
 from gaussmix.fitting.refit import FitFailedError, refit, seed_of, stream
 from gaussmix.inference.parameter_table import parameter_html, parameter_lines, parameter_text
@@ -49,6 +50,8 @@ class Bootstrap:
         Their covariances.
     failures : dict of str to int
         Number of failed draws for each reason.
+    noise_weights : (b,) array, or None
+        Their weights of the noise, whose volume is that of the fit; None without noise.
     """
 
     mixture: Mixture
@@ -58,6 +61,7 @@ class Bootstrap:
     means: FloatArray
     covariances: FloatArray
     failures: dict[str, int]
+    noise_weights: FloatArray | None = None
 
     @property
     def n_failed(self) -> int:
@@ -67,7 +71,9 @@ class Bootstrap:
     @cached_property
     def estimates(self) -> Parameters:
         """Parameters of the original fit."""
-        return Parameters(self.mixture.weights, self.mixture.means, self.mixture.covariance.dense())
+        noise = self.mixture.background
+        weight = None if noise is None else noise.weight
+        return Parameters(self.mixture.weights, self.mixture.means, self.mixture.covariance.dense(), weight)
 
     @cached_property
     @underflow_to_zero
@@ -118,7 +124,8 @@ class Bootstrap:
         reach = float(ndtri(tails[1]))
         pairs = [
             (getattr(self.estimates, name), reach * getattr(self.standard_errors, name))
-            for name in ("weights", "means", "covariances")
+            for name in ("weights", "means", "covariances", "noise_weight")
+            if name != "noise_weight" or self.noise_weights is not None
         ]
         return (
             Parameters(*(value - half for value, half in pairs)),
@@ -170,8 +177,9 @@ class Bootstrap:
     def _lines(self, level: float, method: Method | None) -> list[tuple[str, ...]]:
         return parameter_lines(self.mixture, self.standard_errors, *self.interval(level, method))
 
-    def _values(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        return self.weights, self.means, self.covariances
+    def _values(self) -> list[FloatArray]:
+        noise = [] if self.noise_weights is None else [self.noise_weights]
+        return [self.weights, self.means, self.covariances, *noise]
 
 
 @underflow_to_zero
@@ -244,6 +252,7 @@ def bootstrap(
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}; got {kind!r}")
     fitted, seed = Fitted.of(model, X, sample_weight, noise_covariance), seed_of(random_state)
+    refuse_degrees(fitted.mixture.degrees_of_freedom, "bootstrap")
     if kind == "jackknife":
         left_out = _left_out(fitted, n_draws)
         n_draws, repeats = len(left_out), fitted.rows.explicit_weights[left_out].astype(np.int64)
@@ -279,6 +288,9 @@ def bootstrap(
         np.stack([mixture.means for mixture in mixtures]),
         np.stack([mixture.covariance.dense() for mixture in mixtures]),
         dict(failures),
+        np.array([mixture.background.weight for mixture in mixtures if mixture.background is not None])
+        if fitted.mixture.background is not None
+        else None,
     )
 
 

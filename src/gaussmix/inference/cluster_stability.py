@@ -127,6 +127,7 @@ def stability(
     if start not in ("search", "warm"):
         raise ValueError(f'start must be "search" or "warm"; got {start!r}')
     fitted, seed = Fitted.of(model, X, sample_weight, noise_covariance), seed_of(random_state)
+    fitted.mixture.refuse_noise("stability")
     k = fitted.mixture.n_components
     engine = engine_for(fitted.rows)
     labels = assign_rows(engine, fitted.reduced.whitened(), "labels")

@@ -62,9 +62,9 @@ class Information:
             If a row is more than 1e75 standard deviations from a mean.
         """
         p, k, d = parametrization.n_coordinates, *parametrization.mixture.means.shape
-        places = [_places(parametrization, component) for component in range(k)]
+        places, n_weights = _all_places(parametrization), parametrization.n_weights
         score, squared, missing = np.zeros(p), np.zeros((p, p)), np.zeros((p, p))
-        counts, shifts, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
+        counts, shifts, scatter, in_noise = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d)), 0.0
         for block in _blocks(parametrization, rows):
             if squares:
                 each = block.scores(p, places)
@@ -81,22 +81,27 @@ class Information:
                 if block.hidden is not None:
                     part, total = block.hidden[component], float(shares.sum())
                     scatter[component] += total * part.covariance
-                    where = places[component][k - 1 :]
+                    where = places[component][n_weights:]
                     slope, slopes = _slope(parametrization, component), parametrization.tangents[component].slopes
                     missing[np.ix_(where, where)] += part.missing(slope, slopes, total, shares @ whitened, own)
+            if parametrization.mixture.background is not None:
+                shares = block.row_weights * block.responsibilities[:, k]
+                score[places[k]] += shares @ block.features[k]
+                in_noise += float(shares.sum())
         complete = np.zeros((p, p))
-        complete[: k - 1, : k - 1] = counts.sum() * np.eye(k - 1)
+        complete[:n_weights, :n_weights] = (counts.sum() + in_noise) * np.eye(n_weights)
         for component in range(k):
-            complete[np.ix_(places[component][k - 1 :], places[component][k - 1 :])] += _complete(
+            own_places = places[component][n_weights:]
+            complete[np.ix_(own_places, own_places)] += _complete(
                 parametrization, component, float(counts[component]), shifts[component], scatter[component]
             )
         observed = complete - missing
-        return cls(float(counts.sum()), score, 0.5 * (observed + observed.T), squared if squares else None)
+        return cls(float(counts.sum()) + in_noise, score, 0.5 * (observed + observed.T), squared if squares else None)
 
 
 def score_rows(parametrization: Parametrization, rows: Rows) -> FloatArray:
     """Return the gradient (n, p) of the log density of each row."""
-    places = [_places(parametrization, component) for component in range(len(parametrization.roots))]
+    places = _all_places(parametrization)
     scores = np.empty((len(rows), parametrization.n_coordinates))
     for block in _blocks(parametrization, WeightedRows(rows)):
         scores[block.positions] = block.scores(parametrization.n_coordinates, places)
@@ -107,7 +112,8 @@ def score_rows(parametrization: Parametrization, rows: Rows) -> FloatArray:
 class _Block:
     """Block of rows: positions and weights (b,), responsibilities (b, k); by component whitened rows (b, d), f (b, q).
 
-    Of incomplete rows, both are expectations, and ``hidden`` has the distribution of the rest for each component.
+    Noise has the last responsibility and the last f. Of incomplete rows, both are expectations, and ``hidden`` has the
+    distribution of the rest for each component.
     """
 
     positions: IntArray
@@ -147,6 +153,7 @@ def _blocks(parametrization: Parametrization, rows: WeightedRows) -> Iterator[_B
                 )
         responsibilities = mixture.responsibilities(some)
         features = [recipe.apply(part) for recipe, part in zip(recipes, whitened, strict=True)]
+        features += _of_noise(parametrization, len(some))
         yield _Block(start + counted, weights, responsibilities, whitened, features)
 
 
@@ -164,6 +171,7 @@ def _incomplete_blocks(parametrization: Parametrization, rows: WeightedRows) -> 
             recipe.apply(mean) + recipe.variance_terms(part.covariance)
             for recipe, mean, part in zip(recipes, whitened, hidden, strict=True)
         ]
+        features += _of_noise(parametrization, len(positions))
         yield _Block(
             positions, rows.explicit_weights[positions], responsibilities[positions], whitened, features, hidden
         )
@@ -224,9 +232,23 @@ class _Recipe:
         return terms
 
 
+def _of_noise(parametrization: Parametrization, n_rows: int) -> list[FloatArray]:
+    """Return f (n, q) of rows that are noise, if there is noise: the derivatives of the log of its weight."""
+    if parametrization.mixture.background is None:
+        return []
+    return [np.tile(parametrization.contrasts[-1], (n_rows, 1))]
+
+
+def _all_places(parametrization: Parametrization) -> list[IntArray]:
+    """Return `_places` of each component and, if there is noise, the positions of the coordinates of the weights."""
+    places = [_places(parametrization, component) for component in range(parametrization.mixture.n_components)]
+    noise = [] if parametrization.mixture.background is None else [np.arange(parametrization.n_weights)]
+    return places + noise
+
+
 def _places(parametrization: Parametrization, component: int) -> IntArray:
     """Return the positions of the coordinates of the weights, and of the mean and covariance of a component."""
-    weights = np.arange(parametrization.mixture.n_components - 1)
+    weights = np.arange(parametrization.n_weights)
     return np.concatenate([weights, parametrization.mean_places(component), parametrization.tangents[component].places])
 
 

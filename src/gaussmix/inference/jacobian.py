@@ -16,7 +16,8 @@ class Derivative:
     Attributes
     ----------
     where : (m,) array of int
-        Positions of the parameters in the order of weights (k), means (k d) and covariances (k d d).
+        Positions of the parameters in the order of weights (k), means (k d), covariances (k d d) and, with noise, its
+        weight.
     places : (q,) array of int
         Positions of the coordinates.
     slopes : (m, q) array
@@ -47,7 +48,11 @@ def derivatives(
     """
     k, d = shape
     weights = parametrization.mixture.weights
-    yield Derivative(components, np.arange(len(weights) - 1), parametrization.contrasts, weights)
+    of_weights, noise = np.arange(parametrization.n_weights), parametrization.mixture.background
+    yield Derivative(components, of_weights, parametrization.contrasts[: len(weights)], weights)
+    if noise is not None:
+        last = np.array([k * (1 + d + d * d)])
+        yield Derivative(last, of_weights, parametrization.contrasts[-1:], np.array([noise.weight]))
     for at, component in enumerate(components.tolist()):
         deviations = np.sqrt(parametrization.mixture.covariance.variances()[at])
         root, tangent = parametrization.roots[at] / deviations[:, None], parametrization.tangents[at]

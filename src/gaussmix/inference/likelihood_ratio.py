@@ -10,6 +10,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.notebook import text_html
 from gaussmix.core.number_checks import require_level
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.text import counted
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.estimators import GaussianMixture
@@ -167,6 +168,10 @@ def likelihood_ratio_test(
         small = Fitted.of(null, X, sample_weight, noise_covariance)
     k = small.mixture.n_components
     large = None if alternative is None else Fitted.of(alternative, X, sample_weight, noise_covariance)
+    for fitted in (small, large):
+        if fitted is not None:
+            fitted.mixture.refuse_noise("likelihood_ratio_test")
+            refuse_degrees(fitted.mixture.degrees_of_freedom, "likelihood_ratio_test")
     update = small.update if large is None else large.update
     if update.prior is not None and update.prior.mean_strength > 0:
         raise ValueError("reg_covar must not put a prior on the means, because the test compares likelihoods")

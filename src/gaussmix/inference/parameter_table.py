@@ -11,7 +11,7 @@ from gaussmix.core.typing import FloatArray
 
 
 class PerParameter(Protocol):
-    """Object with values for weights (k,), means (k, d) and covariances (k, d, d)."""
+    """Object with values for weights (k,), means (k, d), covariances (k, d, d) and the weight of noise, or None."""
 
     @property
     def weights(self) -> FloatArray: ...
@@ -19,6 +19,8 @@ class PerParameter(Protocol):
     def means(self) -> FloatArray: ...
     @property
     def covariances(self) -> FloatArray: ...
+    @property
+    def noise_weight(self) -> float | None: ...
 
 
 def parameter_text(title: str, lines: Sequence[Sequence[str]]) -> str:
@@ -48,6 +50,9 @@ def parameter_lines(
         for d, name in enumerate(mixture.names):
             values = (part.covariances[k, d, d] for part in (errors, lower, upper))
             lines.append(_line("", f"variance {name}", variances[k, d], *values))
+    noise = [part.noise_weight for part in (errors, lower, upper) if part.noise_weight is not None]
+    if mixture.background is not None and noise:
+        lines.append(_line("noise", "weight", mixture.background.weight, *noise))
     return lines
 
 

@@ -17,8 +17,11 @@ class Parameters:
         Values for the means.
     covariances : (k, d, d) array
         Values for all entries of the covariances, for any covariance structure.
+    noise_weight : float, or None
+        Value for the weight of the noise; None without noise.
     """
 
     weights: FloatArray
     means: FloatArray
     covariances: FloatArray
+    noise_weight: float | None = None

@@ -62,14 +62,14 @@ class Tangent:
 
 @dataclass(frozen=True, eq=False)
 class Parametrization:
-    """Coordinates of the weights (k - 1), the means (k d) and the covariances, in this order.
+    """Coordinates of the weights (k - 1, with noise k), the means (k d) and the covariances, in this order.
 
     Attributes
     ----------
     mixture : Mixture
         Mixture without components of weight zero.
-    contrasts : (k, k - 1) array
-        Derivatives of the log weights.
+    contrasts : (k, k - 1) array, or (k + 1, k) with noise
+        Derivatives of the log weights; that of the noise is last. The volume of the noise is fixed.
     roots, factors : (k, d, d) array
         Roots of the covariances, and ``factors = inverse(roots)'``. Triangular, or axes times lengths if the structure
         constrains them separately.
@@ -111,16 +111,23 @@ class Parametrization:
         else:
             roots, factors = _roots(mixture) if orientation == "I" else _axes_and_lengths(mixture, orientation)
             parts = [(volume, *size), (shape, _lengths(d), nothing), (orientation, nothing, _turns(roots))]
-        drawn = _Drawn(mixture.weights, k - 1 + k * d)
+        noise = [] if mixture.background is None else [mixture.background.weight]
+        contrasts = _contrasts(np.append(mixture.weights, noise))
+        drawn = _Drawn(mixture.weights, contrasts.shape[1] + k * d)
         for letter, stretches, turns in parts:
             for members in {"I": [], "E": [list(range(k))], "V": [[at] for at in range(k)]}[letter]:
                 drawn.add(members, stretches, turns)
-        return cls(mixture, _contrasts(mixture.weights), roots, factors, drawn.tangents(), drawn.n_coordinates)
+        return cls(mixture, contrasts, roots, factors, drawn.tangents(), drawn.n_coordinates)
+
+    @property
+    def n_weights(self) -> int:
+        """The number of coordinates of the weights."""
+        return self.contrasts.shape[1]
 
     def mean_places(self, component: int) -> IntArray:
         """Return the positions (d,) of the coordinates of a mean."""
-        k, d = self.mixture.means.shape
-        return k - 1 + component * d + np.arange(d)
+        d = self.mixture.n_features
+        return self.n_weights + component * d + np.arange(d)
 
 
 class _Drawn:

@@ -63,6 +63,11 @@ class Fitted:
             check_is_fitted(model)
             result = model.fit_result_
             mixture, reduced, update, columns = result.mixture, result.reduced, result.update, result.columns
+            if result.trimmed is not None or not update.is_plain:
+                raise ValueError(
+                    "refits know neither trim nor max_variance_ratio, equal_weights, fixed and the prior of weights: "
+                    "pass estimator.mixture_, which is refitted without them"
+                )
         elif isinstance(model, Mixture):
             mixture, reduced, update, columns = model, model, default_update(model), None
         else:

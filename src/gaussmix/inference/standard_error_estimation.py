@@ -15,6 +15,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.notebook import stacked_html
 from gaussmix.core.number_checks import require_level
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.text import join_words
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.core.warning_values import warn
@@ -56,6 +57,8 @@ class StandardErrors:
     least_information : float
         Information about the least determined direction of the parameters, as a share of the information with known
         components: about 1 for well-separated components, near 0 for components that overlap almost completely.
+    noise_weight : float, or None
+        Standard error of the weight of the noise, whose volume counts as known; None without noise.
     """
 
     mixture: Mixture
@@ -67,6 +70,7 @@ class StandardErrors:
     least_information: float
     _derivatives: tuple[Derivative, ...] = field(repr=False)
     _spread: AsymptoticCovariance = field(repr=False)
+    noise_weight: float | None = None
 
     @underflow_to_zero
     def interval(self, level: float = 0.95) -> tuple[Parameters, Parameters]:
@@ -99,24 +103,34 @@ class StandardErrors:
                     _moved_in_log_odds(self.mixture.weights, side * self.weights),
                     self.mixture.means + side * self.means,
                     covariances + side * self.covariances,
+                    self._moved_noise_weight(side),
                 )
             )
             with np.errstate(over="ignore", under="ignore"):  # uninformative intervals may end at zero and infinity
                 ends[-1].covariances[:, diagonal, diagonal] = variances * np.exp(side * relative)
         return ends[0], ends[1]
 
+    def _moved_noise_weight(self, side: float) -> float | None:
+        """Return an end of the interval of the weight of the noise."""
+        if self.noise_weight is None or self.mixture.background is None:
+            return None
+        weight = np.array([self.mixture.background.weight])
+        return float(_moved_in_log_odds(weight, np.array([side * self.noise_weight]))[0])
+
     @cached_property
     def joint(self) -> FloatArray:
         """Joint covariance (m, m) of all estimates, with m = k (1 + d + d^2).
 
-        Parameters are in the order of ``weights``, ``means.ravel()`` and ``covariances.ravel()``. It gives the standard
+        Parameters are in the order of ``weights``, ``means.ravel()`` and ``covariances.ravel()``; the weight of the
+        noise, if there is any, is one more and last. It gives the standard
         errors of differences and other functions. NaN where standard errors are.
         """
         k, d = self.mixture.means.shape
-        roots = np.full((k * (1 + d + d * d), self._spread.root.shape[1]), np.nan)
+        noise = [] if self.noise_weight is None else [self.noise_weight]
+        roots = np.full((k * (1 + d + d * d) + len(noise), self._spread.root.shape[1]), np.nan)
         for part in self._derivatives:
             roots[part.where] = part.scale[:, None] * (part.slopes @ self._spread.root[part.places])
-        errors = np.concatenate([self.weights, self.means.ravel(), self.covariances.ravel()])
+        errors = np.concatenate([self.weights, self.means.ravel(), self.covariances.ravel(), noise])
         roots[np.isnan(errors)] = np.nan
         return np.asarray(roots @ roots.T)
 
@@ -235,6 +249,7 @@ def standard_errors(
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}; got {kind!r}")
     fit = Fitted.of(model, X, sample_weight, noise_covariance)
+    refuse_degrees(fit.mixture.degrees_of_freedom, "standard_errors")
     (k, d), mixture = fit.mixture.means.shape, fit.reduced
     if mixture.n_parameters > _MOST:
         raise ValueError(
@@ -248,11 +263,11 @@ def standard_errors(
         information = Information.at(parametrization, fit.rows, squares=kind != "observed")
     spread = AsymptoticCovariance.of(information, kind)
     parts = tuple(derivatives(parametrization, components, features, (k, d)))
-    errors = np.full(k * (1 + d + d * d), np.nan)
+    errors = np.full(k * (1 + d + d * d) + (mixture.background is not None), np.nan)
     for part in parts:
         errors[part.where] = part.scale * spread.deviations(part.places, part.slopes)
     _warn(parametrization, spread, components, errors)
-    weights, means, covariances = np.split(errors, [k, k + k * d])
+    weights, means, covariances, noise = np.split(errors, [k, k + k * d, k * (1 + d + d * d)])
     return StandardErrors(
         fit.mixture,
         kind,
@@ -263,6 +278,7 @@ def standard_errors(
         spread.least,
         parts,
         spread,
+        float(noise[0]) if len(noise) else None,
     )
 
 
@@ -289,12 +305,12 @@ def _warn(
 
 def _loads(parametrization: Parametrization, directions: FloatArray) -> FloatArray:
     """Return the shares (3, k) of the weights, means and covariances of each component in directions (p, b)."""
-    k, d = parametrization.mixture.means.shape
+    (k, d), first = parametrization.mixture.means.shape, parametrization.n_weights
     squares = (directions**2).sum(axis=1)
     weights = (
-        (np.sqrt(parametrization.mixture.weights)[:, None] * parametrization.contrasts @ directions[: k - 1]) ** 2
+        (np.sqrt(parametrization.mixture.weights)[:, None] * parametrization.contrasts[:k] @ directions[:first]) ** 2
     ).sum(axis=1)
-    means = squares[k - 1 : k - 1 + k * d].reshape(k, d).sum(axis=1)
+    means = squares[first : first + k * d].reshape(k, d).sum(axis=1)
     covariances = np.array([squares[tangent.places].sum() for tangent in parametrization.tangents])
     return np.stack([weights, means, covariances])
 

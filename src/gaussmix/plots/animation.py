@@ -22,7 +22,7 @@ from gaussmix.plots.components import (
     draw_ellipses,
     draw_rows,
     drawn_components,
-    radii_of,
+    radii_of_each,
     size_of_points,
 )
 from gaussmix.plots.drawing import as_written, new_axes, new_figure, quiet_axes
@@ -154,9 +154,8 @@ class EMAnimation:
             responsibilities = self.responsibilities[(frame - 1) // 2]
             labels, certainty = responsibilities.argmax(axis=1), responsibilities.max(axis=1)
             draw_rows(ax, self.rows, labels, certainty, mixture.n_components, inks)
-        shapes = zip(mixture.means, mixture.covariance.dense(), strict=True)
-        radii = radii_of(MASSES)
-        ellipses = np.array([[ellipse(mean, covariance, radius) for radius in radii] for mean, covariance in shapes])
+        shapes = zip(mixture.means, mixture.covariance.dense(), radii_of_each(mixture, MASSES), strict=True)
+        ellipses = np.array([[ellipse(mean, matrix, radius) for radius in radii] for mean, matrix, radii in shapes])
         drawn = drawn_components(mixture)
         draw_ellipses(ax, ellipses, drawn, inks)
         for component in drawn:

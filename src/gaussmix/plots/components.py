@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gaussmix.core.background import NOISE
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.student import drops_of_tails, squares_of_drops
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.plots.drawing import Inks, color_of, words_on
 from gaussmix.plots.geometry import radius_holding, view_range
@@ -45,6 +47,15 @@ def radii_of(masses: Sequence[float], name: str = "masses") -> list[float]:
     return [radius_holding(mass) for mass in masses]
 
 
+def radii_of_each(mixture: Mixture, masses: Sequence[float], name: str = "masses") -> list[list[float]]:
+    """Return the radii of `radii_of` for each component; those of t distributions are longer."""
+    radii, degrees = radii_of(masses, name), mixture.degrees_of_freedom
+    if degrees is None:
+        return [radii] * mixture.n_components
+    tails, d = 1 - np.asarray(masses, dtype=np.float64), mixture.n_features
+    return [np.sqrt(squares_of_drops(drops_of_tails(tails, nu, d), nu, d)).tolist() for nu in degrees.tolist()]
+
+
 def draw_rows(
     axes: "Axes",
     rows: FloatArray,
@@ -54,14 +65,15 @@ def draw_rows(
     inks: Inks,
     largest: float = 22,
 ) -> None:
-    """Draw points in the colors of components; less certain rows are fainter.
+    """Draw points in the colors of components, noise in gray; less certain rows are fainter.
 
     A row without one of its two coordinates is a tick on the margin.
     """
     from matplotlib.colors import to_rgb
 
-    palette = np.array([to_rgb(color_of(component, inks)) for component in range(n_components)])
-    sureness = (certainty - 1 / n_components) / (1 - 1 / n_components) if n_components > 1 else certainty
+    palette = np.array([to_rgb(color_of(component, inks)) for component in (*range(n_components), NOISE)])
+    least = 1 / (n_components + (labels == NOISE).any())
+    sureness = (certainty - least) / (1 - least) if least < 1 else certainty
     colors = np.column_stack([palette[labels], 0.15 + 0.7 * sureness])
     axes.scatter(rows[:, 0], rows[:, 1], c=colors, s=size_of_points(len(rows), largest), linewidths=0, zorder=2)
     draw_incomplete_rows(axes, rows, colors)

@@ -152,13 +152,13 @@ class CriterionDisplay:
         if criterion is not None:
             table = table.by(criterion)
         numbers, columns = np.unique(table.n_components, return_inverse=True)
-        types = list(dict.fromkeys(table.covariance_type.tolist()))
-        lines = np.array([types.index(name) for name in table.covariance_type.tolist()])
+        types = list(dict.fromkeys(table.models))
+        lines = np.array([types.index(name) for name in table.models])
         values = np.full((len(types), len(numbers)), np.nan)
         values[lines, columns] = np.where(np.isfinite(table.value), table.value, np.nan)
         is_sound = np.zeros(values.shape, dtype=bool)
         is_sound[lines, columns] = table.is_sound
-        best_n_components, best_covariance_type = table.spec_of(table.best)
+        best_n_components, best_covariance_type = int(table.n_components[table.best]), table.models[table.best]
         display = cls(
             n_components=numbers,
             covariance_types=types,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gaussmix.core.background import NOISE
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.typing import FloatArray, Rows
 
@@ -169,6 +170,8 @@ def as_written(name: str) -> str:
 
 
 def color_of(component: int, inks: Inks = LIGHT) -> str:
-    """Return the color of a component; on a dark background black becomes white and blue becomes brighter."""
+    """Return the color of a component, gray for noise; on a dark background black becomes white and blue brighter."""
+    if component == NOISE:
+        return inks.quiet
     color = PALETTE[component % len(PALETTE)]
     return {"#000000": inks.ink, "#0072B2": "#2f8ad0"}.get(color, color) if inks is DARK else color

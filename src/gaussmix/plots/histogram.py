@@ -50,6 +50,8 @@ class HistogramDisplay:
     spikes : (s,) array of int
         Components too narrow for the grid, such as collapsed ones. Each is drawn as a line at its mean, over the whole
         height; the sum does not contain it.
+    noise : (512,) array, or None
+        Density of the noise on the grid; None without noise.
 
     Attributes
     ----------
@@ -80,6 +82,7 @@ class HistogramDisplay:
     grid: FloatArray
     densities: FloatArray
     spikes: IntArray
+    noise: FloatArray | None = None
     ax_: "Axes" = field(init=False, repr=False)
     figure_: "Figure | SubFigure" = field(init=False, repr=False)
 
@@ -154,8 +157,8 @@ class HistogramDisplay:
         shown[self.spikes] = 0.0
         if shown.any():
             draw_densities(ax, self.grid, shown, upright)
-        total = shown.sum(axis=0)
-        if len(self.densities) > 1 and shown.any():
+        total = shown.sum(axis=0) if self.noise is None else shown.sum(axis=0) + self.noise
+        if (len(self.densities) > 1 or self.noise is not None) and shown.any():
             sum_line = (total, self.grid) if upright else (self.grid, total)
             ax.plot(*sum_line, color=inks.ink, linewidth=1.0, linestyle=(0, (4, 2)), zorder=4)
         highest = max(total.max(), self.heights.max(initial=0)) or 1.0
@@ -221,7 +224,17 @@ def histogram_of(whole: Mixture, X: Rows | None, position: int) -> HistogramDisp
         grid=grid,
         densities=marginal_densities(mixture, 0, grid),
         spikes=np.array([component for component in drawn_components(mixture) if narrow[component]], dtype=np.int64),
+        noise=_noise_density(mixture, grid),
     )
+
+
+def _noise_density(mixture: Mixture, grid: FloatArray) -> FloatArray | None:
+    """Return the density of the noise of a mixture of one feature on a grid, zero outside its region."""
+    noise = mixture.background
+    if noise is None:
+        return None
+    inside = np.abs(grid - noise.center[0]) <= 0.5 * noise.volume
+    return np.where(inside, noise.weight / noise.volume, 0.0)
 
 
 def draw_channel(axes: "Axes", mixture: Mixture, X: Rows, feature: int) -> None:

@@ -20,7 +20,7 @@ from gaussmix.plots.components import (
     draw_shades,
     drawn_components,
     fineness,
-    radii_of,
+    radii_of_each,
     share_text,
     views_of,
 )
@@ -48,7 +48,8 @@ class MixtureDisplay:
     The display follows figure 9-16 of Geron's Hands-On Machine Learning. Build it with `from_estimator`. Rows have the
     color of their most probable component; less certain rows are fainter. Each ellipse contains the labeled share of
     its component, and each gray region the labeled share of the mixture. Dashed lines are decision boundaries: the two
-    most probable components have equal probability there.
+    most probable components have equal probability there. Rows that are noise are gray; density and boundaries are
+    those of the components alone.
 
     Parameters
     ----------
@@ -163,7 +164,8 @@ class MixtureDisplay:
         positions = two_positions(whole, features)
         mixture = whole.marginal(positions)
         given = None if X is None else rows_of(whole, X)
-        rows, labels, certainty = labeled_rows(whole, given)
+        rows, labels, certainty = labeled_rows(model, given)
+        mixture = mixture.without_noise()
         shown_rows = (rows[:, positions], labels, certainty)
         return cls.of(mixture, feature_names(whole, positions), shown_rows, masses, ax).plot(ax, **shown)
 
@@ -201,8 +203,7 @@ class MixtureDisplay:
         """
         covariances = mixture.covariance.dense()
         masses = tuple(sorted(masses))
-        radii = radii_of(masses)
-        components = list(zip(mixture.means, covariances, strict=True))
+        components = list(zip(mixture.means, covariances, radii_of_each(mixture, masses), strict=True))
         view = _fixed_view(ax, views_of(mixture, rows[0]))
         x, y = (np.linspace(*ends, fineness(mixture, view, _COARSEST, _FINEST)) for ends in view)
         grid = np.column_stack([part.ravel() for part in np.meshgrid(x, y)])
@@ -216,8 +217,10 @@ class MixtureDisplay:
             labels=rows[1],
             certainty=rows[2],
             masses=masses,
-            ellipses=np.array([[ellipse(*component, radius) for radius in radii] for component in components]),
-            axes=np.array([principal_axes(*component, radii[0] if radii else 1.0) for component in components]),
+            ellipses=np.array(
+                [[ellipse(mean, matrix, radius) for radius in radii] for mean, matrix, radii in components]
+            ),
+            axes=np.array([principal_axes(mean, matrix, (*radii, 1.0)[0]) for mean, matrix, radii in components]),
             x=x,
             y=y,
             log_density=mixture.log_density(grid).reshape(len(y), len(x)),

@@ -21,7 +21,7 @@ from gaussmix.plots.components import (
     draw_shades,
     drawn_components,
     fineness,
-    radii_of,
+    radii_of_each,
     views_of,
 )
 from gaussmix.plots.drawing import Inks, as_written, color_of, quiet_axes, shown_figure
@@ -138,9 +138,9 @@ class PairsDisplay:
         positions = _some(whole, features)
         mixture = whole.marginal(positions)
         given = None if X is None else rows_of(whole, X)
-        rows, labels, certainty = labeled_rows(whole, given)
+        rows, labels, certainty = labeled_rows(model, given)
         display = cls(
-            mixture=mixture,
+            mixture=mixture.without_noise(),
             names=feature_names(whole, positions),
             views=views_of(mixture, rows[:, positions]),
             rows=rows[:, positions],
@@ -191,9 +191,8 @@ class PairsDisplay:
         pair = self.mixture.marginal([x, y])
         if len(self.rows):
             draw_rows(axes, self.rows[:, [x, y]], self.labels, self.certainty, pair.n_components, inks, largest=8)
-        shapes = zip(pair.means, pair.covariance.dense(), strict=True)
-        [radius] = radii_of([self.mass], "mass")
-        curves = np.array([[ellipse(mean, covariance, radius)] for mean, covariance in shapes])
+        shapes = zip(pair.means, pair.covariance.dense(), radii_of_each(pair, [self.mass], "mass"), strict=True)
+        curves = np.array([[ellipse(mean, covariance, radius)] for mean, covariance, [radius] in shapes])
         draw_ellipses(axes, curves, drawn_components(pair), inks, 1.0)
         self._draw_centers(axes, pair, inks)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.background import NOISE
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.model_input import mixture_of, rows_of
@@ -37,13 +38,15 @@ class ResponsibilityDisplay:
     edges : (m + 1,) array-like of int
         First row of each bin, in the sorted order, followed by the number of rows.
     counts : (k,) array-like of int
-        Number of rows of each component.
+        Number of rows of each component; with noise, which is last, (k + 1,).
     doubtful : (q,) array-like of int
         Positions of the doubtful rows, least certain first.
     doubtful_counts : (k,) array-like of int
         Number of doubtful rows of each component.
     threshold : float
         Largest responsibility below which a row is doubtful.
+    has_noise : bool
+        Whether the last counts and bands are those of noise, which is gray.
 
     Attributes
     ----------
@@ -78,6 +81,7 @@ class ResponsibilityDisplay:
         doubtful: ArrayLike,
         doubtful_counts: ArrayLike,
         threshold: float,
+        has_noise: bool = False,
     ) -> None:
         self.bands: FloatArray = np.asarray(bands, dtype=np.float64)
         self.edges: IntArray = np.asarray(edges)
@@ -85,6 +89,7 @@ class ResponsibilityDisplay:
         self.doubtful: IntArray = np.asarray(doubtful)
         self.doubtful_counts: IntArray = np.asarray(doubtful_counts)
         self.threshold = float(threshold)
+        self.has_noise = bool(has_noise)
 
     @classmethod
     @underflow_to_zero
@@ -115,7 +120,7 @@ class ResponsibilityDisplay:
             raise ValueError(f"threshold must be from 0 to 1; got {threshold}")
         mixture = mixture_of(model)
         rows = rows_of(mixture, X)
-        k, n = mixture.n_components, len(rows)
+        k, n = mixture.whitened().n_scores, len(rows)
         labels, certainty = np.empty(n, dtype=np.int64), np.empty(n)
         for where, responsibilities in _in_pieces(mixture, rows):
             labels[where] = responsibilities.argmax(axis=1)
@@ -131,6 +136,7 @@ class ResponsibilityDisplay:
                 sums[component] += np.bincount(bins[where], responsibilities[:, component], len(edges) - 1)
         doubtful = np.flatnonzero(certainty < threshold)
         display = cls(
+            has_noise=mixture.background is not None,
             bands=(sums / np.diff(edges)).T,
             edges=edges,
             counts=counts,
@@ -179,8 +185,8 @@ class ResponsibilityDisplay:
                 )  # fmt: skip
             if end - begin >= 0.02 * self.n_rows:
                 axes.annotate(
-                    str(component), ((begin + end) / 2, 0.08), ha="center", va="center", fontsize=11,
-                    color=words_on(color_of(component, inks)), fontweight="bold",
+                    self._name_of(component), ((begin + end) / 2, 0.08), ha="center", va="center", fontsize=11,
+                    color=words_on(self._color_of(component, inks)), fontweight="bold",
                 )  # fmt: skip
         for end in ends[:-1]:
             axes.axvline(end, color=inks.paper, linewidth=1.0)
@@ -199,6 +205,15 @@ class ResponsibilityDisplay:
         )  # fmt: skip
         return self
 
+    def _is_noise(self, component: int) -> bool:
+        return self.has_noise and component == len(self.counts) - 1
+
+    def _color_of(self, component: int, inks: Inks) -> str:
+        return color_of(NOISE if self._is_noise(component) else component, inks)
+
+    def _name_of(self, component: int) -> str:
+        return "noise" if self._is_noise(component) else str(component)
+
     def _draw_block(self, component: int, begin: int, end: int, inks: Inks) -> None:
         """Draw the bands of the rows of a component, its own at the bottom."""
         from matplotlib.patches import StepPatch
@@ -210,8 +225,8 @@ class ResponsibilityDisplay:
             top = base + bands[:, other]
             if bands[:, other].max() > _SEEN:
                 band = StepPatch(
-                    top, edges, baseline=base, fill=True, color=color_of(other, inks), linewidth=0,  # type: ignore[arg-type]
-                    label=f"component {other} in {component}",
+                    top, edges, baseline=base, fill=True, color=self._color_of(other, inks), linewidth=0,  # type: ignore[arg-type]
+                    label=f"component {self._name_of(other)} in {self._name_of(component)}",
                 )  # fmt: skip
                 self.ax_.add_artist(band)  # add_patch would update the limits, which is slow
             base = top

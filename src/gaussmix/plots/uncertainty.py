@@ -131,7 +131,7 @@ class UncertaintyDisplay:
         mixture = mixture_of(model)
         positions = two_positions(mixture, features)
         given = rows_of(mixture, X)
-        rows, labels, certainty = labeled_rows(mixture, given)
+        rows, labels, certainty = labeled_rows(model, given)
         plane: dict[str, FloatArray] = {}
         if mixture.n_features == 2:
             x, y = (np.linspace(*view_range(values), _GRID) for values in rows[:, positions].T)
@@ -170,14 +170,14 @@ class UncertaintyDisplay:
         if self.surface is not None:
             shades = LinearSegmentedColormap.from_list("uncertainty", [inks.paper, inks.line, inks.quiet])
             axes.contourf(self.x, self.y, self.surface, levels=_LEVELS, cmap=shades, vmin=0, vmax=0.7, zorder=0)
-        colors = [color_of(label, inks) for label in range(int(self.labels.max(initial=0)) + 1)]
+        colors = [color_of(label, inks) for label in self.labels.tolist()]
         scale = min(1.0, max(0.3, (_FEW / max(len(self.rows), 1)) ** 0.5))
         order = np.argsort(self.uncertainty, kind="stable")  # uncertain rows on top
         axes.scatter(
             self.rows[order, 0], self.rows[order, 1], s=scale * _areas(self.uncertainty[order]), linewidths=0.4,
-            c=[colors[label] for label in self.labels[order].tolist()], edgecolors=inks.paper, alpha=0.9, zorder=2,
+            c=[colors[at] for at in order.tolist()], edgecolors=inks.paper, alpha=0.9, zorder=2,
         )  # fmt: skip
-        draw_incomplete_rows(axes, self.rows, np.array([to_rgb(color) for color in colors])[self.labels])
+        draw_incomplete_rows(axes, self.rows, np.array([to_rgb(color) for color in colors]).reshape(-1, 3))
         axes.set_xlim(view_range(self.rows[:, 0]))
         axes.set_ylim(view_range(self.rows[:, 1]))
         axes.set_xlabel(as_written(self.names[0]), color=inks.ink)

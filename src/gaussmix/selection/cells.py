@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.student import n_different
 from gaussmix.core.text import join_words, plural
 from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.em import Fit
@@ -77,6 +78,16 @@ class Cell:
         return self.spec.covariance_type
 
     @property
+    def family(self) -> str:
+        """Family of the distributions: "gaussian" or "student"."""
+        return self.spec.family
+
+    @property
+    def noise(self) -> bool:
+        """Whether the model has uniform noise."""
+        return self.spec.noise
+
+    @property
     def mixture(self) -> Mixture | None:
         """The fitted mixture, or None."""
         return self.fit.mixture if self.fit else None
@@ -94,7 +105,10 @@ class Cell:
     @property
     def n_parameters(self) -> int:
         """Number of free parameters; 0 without a fit."""
-        return self.fit.mixture.n_parameters if self.fit else 0
+        if self.fit is None:
+            return 0
+        mixture, each = self.fit.mixture, self.update is not None and self.update.degrees == "each"
+        return mixture.n_parameters + (mixture.n_components - n_different(mixture.degrees_of_freedom) if each else 0)
 
     @property
     def is_converged(self) -> bool:

@@ -1,6 +1,7 @@
 """Explanation of the choice of a model, as text."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ def explain(
         Entry("same model", _same(table)),
         Entry("nearly as good", _near(table)),
         Entry("by components", _best_of_each(table, table.n_components.tolist())),
-        Entry("by model", _best_of_each(table, table.covariance_type.tolist())),
+        Entry("by model", _best_of_each(table, table.models)),
         Entry("other criteria", _others(table)),
         Entry("overlap", _overlap(table), True),
         Entry("at the edge", _edge(table), True),
@@ -156,7 +157,7 @@ def _near(table: SelectionTable) -> str:
     return f"{join_words(near, _SHOWN)}: differences below 2 are ties." if near else ""
 
 
-def _best_of_each(table: SelectionTable, groups: list[object]) -> str:
+def _best_of_each(table: SelectionTable, groups: Sequence[object]) -> str:
     if len(set(groups)) < 2:
         return ""
     best: dict[object, int] = {}
@@ -265,10 +266,10 @@ def _weights(weight: float, n_rows: int) -> str:
 
 def _describe(table: SelectionTable, line: int) -> str:
     k = int(table.n_components[line])
-    name = table.structure_of(line)
+    name, noise = table.structure_of(line), table.kind_of(line, " and noise", " of t distributions")
     if k == 1:
         shape = {"XII": "a sphere", "XXI": "a normal distribution without correlations"}.get(
             family_of(str(table.covariance_type[line]), 1, table.n_features), "a normal distribution"
         )
-        return f"{name} with 1 component ({shape})"
-    return f"{name} with {counted(k, 'component')}"
+        return f"{name} with 1 component ({shape}){noise}"
+    return f"{name} with {counted(k, 'component')}{noise}"

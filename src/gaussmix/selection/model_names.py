@@ -29,6 +29,76 @@ class ModelSpec(NamedTuple):
         """Covariance structure of the model."""
         return covariance_class(self.covariance_type)
 
+    @property
+    def noise(self) -> bool:
+        """Whether the model has uniform noise."""
+        return isinstance(self, NoiseModelSpec)
+
+    def with_noise(self) -> "ModelSpec":
+        """Return the same model with uniform noise.
+
+        Returns
+        -------
+        ModelSpec
+            A tuple with a third entry, "noise".
+        """
+        return NoiseModelSpec(self.n_components, self.covariance_type)
+
+    @property
+    def family(self) -> str:
+        """Family of the distributions: "gaussian", or "student" for t distributions."""
+        return "student" if isinstance(self, StudentModelSpec) else "gaussian"
+
+    def of_family(self, family: str) -> "ModelSpec":
+        """Return the same model, without noise, of a family.
+
+        Parameters
+        ----------
+        family : {"gaussian", "student"}
+            Family of the distributions.
+
+        Returns
+        -------
+        ModelSpec
+            The model.
+        """
+        kind = StudentModelSpec if family == "student" else ModelSpec
+        return kind(self.n_components, self.covariance_type)
+
+    def without_noise(self) -> "ModelSpec":
+        """Return the same model without noise.
+
+        Returns
+        -------
+        ModelSpec
+            A pair.
+        """
+        return ModelSpec(self.n_components, self.covariance_type)
+
+
+class NoiseModelSpec(ModelSpec):
+    """Specification of a model with uniform noise, the tuple (number of components, covariance type, "noise")."""
+
+    __slots__ = ()
+
+    def __new__(cls, n_components: int, covariance_type: str, noise: str = "noise") -> "NoiseModelSpec":
+        return tuple.__new__(cls, (n_components, covariance_type, noise))
+
+    def __repr__(self) -> str:
+        return f"NoiseModelSpec(n_components={self.n_components!r}, covariance_type={self.covariance_type!r})"
+
+
+class StudentModelSpec(ModelSpec):
+    """Specification of a model of t distributions, the tuple (number of components, covariance type, "student")."""
+
+    __slots__ = ()
+
+    def __new__(cls, n_components: int, covariance_type: str, family: str = "student") -> "StudentModelSpec":
+        return tuple.__new__(cls, (n_components, covariance_type, family))
+
+    def __repr__(self) -> str:
+        return f"StudentModelSpec(n_components={self.n_components!r}, covariance_type={self.covariance_type!r})"
+
 
 def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
     """Return the names of distinct models, in the user's spelling.
@@ -87,4 +157,5 @@ def family_of(name: str, n_components: int, n_features: int) -> str:
 
 def as_origin(spec: ModelSpec, n_features: int) -> str:
     """Describe a model as the origin of a start."""
-    return f"{counted(spec.n_components, 'component')} of {display_name(spec.covariance_type, n_features)}"
+    more = " with noise" if spec.noise else " of t distributions" if spec.family == "student" else ""
+    return f"{counted(spec.n_components, 'component')} of {display_name(spec.covariance_type, n_features)}{more}"

@@ -96,7 +96,7 @@ def search_models(
 
     with _threads(n_jobs):
         sizes = {spec.n_components for spec in (*models, *before)}
-        sample, is_all = draw_sample(engine, covariance_class("full"), max(sizes), rng, SEARCHED_ROWS)
+        sample, _, is_all = draw_sample(engine, covariance_class("full"), max(sizes), rng, SEARCHED_ROWS)
         data = SearchData(sample, sizes, update_for, rng)
         is_narrow = data.rows.n_features <= MOST_FEATURES
         searcher: CompiledCells | SequentialCells = CompiledCells(data) if is_narrow else SequentialCells(data)

@@ -36,12 +36,13 @@ _CELL = 8
 def as_text(table: "SelectionTable", width: int = _WIDTH) -> str:
     """Return plain text, in several parts if the models do not fit side by side."""
     ks, types, cells = grid(table)
+    cell = _CELL if table.noise is None else max(_CELL, *(len(name) + 2 for name in types))
     margin = max(2, *(len(str(k)) for k in ks)) + 1
     blocks = []
-    for part in parts(len(types), max(1, (width - margin) // _CELL)):
-        lines = ["K".rjust(margin - 1) + " " + "".join(f"{types[at]} ".rjust(_CELL) for at in part)]
+    for part in parts(len(types), max(1, (width - margin) // cell)):
+        lines = ["K".rjust(margin - 1) + " " + "".join(f"{types[at]} ".rjust(cell) for at in part)]
         lines += [
-            f"{k}".rjust(margin - 1) + " " + "".join(_padded(*cells[line][at]) for at in part)
+            f"{k}".rjust(margin - 1) + " " + "".join("".join(cells[line][at]).rjust(cell) for at in part)
             for line, k in enumerate(ks)
         ]
         blocks.append("\n".join(line.rstrip() for line in lines))
@@ -121,11 +122,9 @@ def _other_names(table: "SelectionTable") -> list[str]:
 def grid(table: "SelectionTable") -> tuple[list[int], list[str], list[list[tuple[str, str]]]]:
     """Return the numbers of components, the models, and for each pair a number and a mark."""
     ks = sorted(set(table.n_components.tolist()))
-    types = list(dict.fromkeys(table.covariance_type.tolist()))
-    lines = {
-        (k, name): line
-        for line, (k, name) in enumerate(zip(table.n_components.tolist(), table.covariance_type.tolist(), strict=True))
-    }
+    names = table.models
+    types = list(dict.fromkeys(names))
+    lines = {(k, name): line for line, (k, name) in enumerate(zip(table.n_components.tolist(), names, strict=True))}
     difference = table.difference
     cells = [
         [_cell(table, difference, lines[k, name]) if (k, name) in lines else ("", " ") for name in types] for k in ks
@@ -148,16 +147,10 @@ def _number(difference: float) -> str:
     return f"{round(difference, 1) + 0.0:.1f}" if abs(difference) < 9999.95 else f"{difference:.3g}"
 
 
-def _padded(number: str, mark: str) -> str:
-    return f"{number}{mark}".rjust(_CELL)
-
-
 def _troubles(table: "SelectionTable", k: int, types: list[str]) -> list[str]:
     troubles = {
         name: why
-        for of, name, why in zip(
-            table.n_components.tolist(), table.covariance_type.tolist(), table.trouble.tolist(), strict=True
-        )
+        for of, name, why in zip(table.n_components.tolist(), table.models, table.trouble.tolist(), strict=True)
         if of == k
     }
     return [troubles.get(name, "") for name in types]

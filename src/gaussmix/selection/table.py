@@ -65,6 +65,10 @@ class SelectionTable:
         Start that led to the fit.
     seconds : (m,) array
         Time spent on the model.
+    noise : (m,) array of bool, or None
+        Whether the model has uniform noise; None if no model of the search has.
+    family : (m,) array of str, or None
+        "gaussian", or "student" for t distributions; None if all models are of normal distributions.
     """
 
     criterion: str
@@ -86,6 +90,8 @@ class SelectionTable:
     trouble: np.ndarray[Any, np.dtype[np.str_]]
     origin: np.ndarray[Any, np.dtype[np.str_]]
     seconds: FloatArray
+    noise: BoolArray | None = None
+    family: Any = None
 
     @classmethod
     def of(
@@ -124,7 +130,7 @@ class SelectionTable:
         ValueError
             If no cell has a fit, or the criterion is defined for none.
         """
-        specs = sorted(cells, key=lambda spec: (spec.n_components, types.index(spec.covariance_type)))
+        specs = sorted(cells, key=lambda spec: (spec.n_components, types.index(spec.covariance_type), *spec[2:]))
         lines = [cells[spec] for spec in specs]
         doubts = [cell.doubts() for cell in lines]
         status = [
@@ -150,6 +156,10 @@ class SelectionTable:
             "origin": [cell.origin for cell in lines],
             "seconds": [cell.seconds for cell in lines],
         }
+        if any(cell.noise for cell in lines):
+            columns["noise"] = [cell.noise for cell in lines]
+        if any(cell.family == "student" for cell in lines):
+            columns["family"] = [cell.family for cell in lines]
         arrays = {name: _read_only(np.array(column)) for name, column in columns.items()}
         best = _choose(arrays, criterion)
         if best is None and any(cell.fit for cell in lines):
@@ -229,9 +239,10 @@ class SelectionTable:
         list of str
             Lines of the same model have the same key.
         """
+        names = zip(self.n_components.tolist(), self.covariance_type.tolist(), strict=True)
         return [
-            f"{k} {family_of(name, k, self.n_features)}"
-            for k, name in zip(self.n_components.tolist(), self.covariance_type.tolist(), strict=True)
+            f"{k} {family_of(name, k, self.n_features)}{self.kind_of(line, ' noise', ' t')}"
+            for line, (k, name) in enumerate(names)
         ]
 
     def name_of(self, line: int) -> str:
@@ -245,9 +256,10 @@ class SelectionTable:
         Returns
         -------
         str
-            Such as "VEV 2" or "tied (EEE) 3".
+            Such as "VEV 2", "tied (EEE) 3" or "VVV 2 with noise".
         """
-        return f"{self.structure_of(line)} {self.n_components[line]}"
+        kind = self.kind_of(line, " with noise", " of t distributions")
+        return f"{self.structure_of(line)} {self.n_components[line]}{kind}"
 
     def structure_of(self, line: int) -> str:
         """Return the name of the covariance structure of a model in texts.
@@ -277,7 +289,50 @@ class SelectionTable:
         ModelSpec
             Number of components and covariance type.
         """
-        return ModelSpec(int(self.n_components[line]), str(self.covariance_type[line]))
+        spec = ModelSpec(int(self.n_components[line]), str(self.covariance_type[line]))
+        if self.family is not None and self.family[line] == "student":
+            return spec.of_family("student")
+        return spec.with_noise() if self.has_noise(line) else spec
+
+    def kind_of(self, line: int, noise: str, student: str) -> str:
+        """Return one of two texts for a model with noise or of t distributions, else nothing.
+
+        Parameters
+        ----------
+        line : int
+            Line of the table, from 0.
+        noise, student : str
+            The texts.
+
+        Returns
+        -------
+        str
+            A text.
+        """
+        if self.family is not None and self.family[line] == "student":
+            return student
+        return noise if self.has_noise(line) else ""
+
+    @property
+    def models(self) -> list[str]:
+        """The name of the model of each line without the number of components, such as "VVV" or "VVV+noise"."""
+        names = self.covariance_type.tolist()
+        return [f"{name}{self.kind_of(line, '+noise', '+t')}" for line, name in enumerate(names)]
+
+    def has_noise(self, line: int) -> bool:
+        """Return whether the model of a line has uniform noise.
+
+        Parameters
+        ----------
+        line : int
+            Line of the table, from 0.
+
+        Returns
+        -------
+        bool
+            False if no model of the search has noise.
+        """
+        return self.noise is not None and bool(self.noise[line])
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """Return the columns as arrays.

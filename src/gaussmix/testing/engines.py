@@ -1,6 +1,7 @@
 """Conformance tests for engines."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
@@ -12,7 +13,13 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.core.whitened import WhitenedMixture
-from gaussmix.testing.random_models import SIZES, random_mixture, random_with_common_basis
+from gaussmix.testing.random_models import (
+    SIZES,
+    random_mixture,
+    random_with_common_basis,
+    with_noise,
+    with_random_degrees,
+)
 
 MakeEngine = Callable[[Rows, FloatArray | None], AbstractEngine]
 
@@ -38,12 +45,20 @@ def check_engine(make_engine: MakeEngine, *, rtol: float = 1e-12) -> None:
                 weights = rng.integers(0, 3, n_rows) + 0.25 * (np.arange(n_rows) == 0)
                 weights.flags.writeable = False
                 _check_passes(make_engine, mixture.whitened(), rows, weights, rng, rtol)
+                _check_passes(make_engine, with_noise(mixture).whitened(), rows, weights, rng, rtol)
+                heavy = with_random_degrees(mixture, rng)
+                rows, _ = heavy.sample(n_rows, rng)
+                _check_passes(make_engine, heavy.whitened(), rows, weights, rng, rtol)
+                _check_passes(make_engine, with_noise(heavy).whitened(), rows, None, rng, rtol)
     for form in ("diagonal", "spherical"):
         for n_rows in (63, 4100):
             rng = np.random.default_rng(n_rows)
             whitened, rows = random_with_common_basis(form, 8, 16, n_rows, rng)
             _check_passes(make_engine, whitened, rows, None, rng, rtol)
+            tails = replace(whitened, degrees_of_freedom=rng.uniform(1, 30, whitened.n_components))
+            _check_passes(make_engine, tails, rows, None, rng, rtol)
     _check_far_rows(make_engine)
+    _check_far_rows_with_noise(make_engine)
 
 
 def _check_passes(
@@ -56,9 +71,9 @@ def _check_passes(
 ) -> None:
     engine, reference = make_engine(rows, weights), ReferenceEngine(rows, weights)
     assert (engine.n_rows, engine.n_features) == rows.shape
-    n_components = whitened.n_components
-    table = np.log(rng.dirichlet(np.ones(n_components), len(rows)))
-    known = np.where(rng.integers(0, n_components, len(rows))[:, None] == np.arange(n_components), 0, -np.inf)
+    n_scores = whitened.n_scores
+    table = np.log(rng.dirichlet(np.ones(n_scores), len(rows)))
+    known = np.where(rng.integers(0, n_scores, len(rows))[:, None] == np.arange(n_scores), 0, -np.inf)
     for log_prior in (None, table, known):
         _same_moments(engine.accumulate(whitened, log_prior), reference.accumulate(whitened, log_prior), rtol)
         for want in ("log_density", "responsibilities", "scores"):
@@ -79,10 +94,14 @@ def _check_passes(
 def _same_moments(ours: Moments, theirs: Moments, rtol: float) -> None:
     assert ours.form == theirs.form
     total = max(theirs.weight, 1.0)
-    for name in ("counts", "shifts", "scatter", "log_likelihood", "entropy", "weight"):
+    names = ["counts", "shifts", "scatter", "log_likelihood", "entropy", "weight"]
+    for name in names if theirs.slopes is None else [*names, "scaled_counts", "slopes"]:
         expected = np.asarray(getattr(theirs, name))
         scale = max(total, float(np.abs(expected).max()))
         assert_allclose(getattr(ours, name), expected, rtol=0, atol=rtol * scale, err_msg=name)
+    assert (ours.background is None) == (theirs.background is None), "background"
+    if ours.background is not None and theirs.background is not None:
+        assert_allclose(ours.background, theirs.background, rtol=0, atol=rtol * total, err_msg="background")
 
 
 def _check_far_rows(make_engine: MakeEngine) -> None:
@@ -105,3 +124,18 @@ def _check_far_rows(make_engine: MakeEngine) -> None:
     assert moments.log_likelihood == -np.inf, "the log-likelihood includes every row"
     assert moments.weight == 2.0, "the weight includes every row"
     assert_allclose(moments.counts.sum(), 1.0, rtol=1e-15)
+
+
+def _check_far_rows_with_noise(make_engine: MakeEngine) -> None:
+    """A row that is infinitely far from all components is noise."""
+    mixture = Mixture.from_parameters([0.5, 0.5], [[0.0], [1.0]], [1.0, 1.0], covariance_type="spherical")
+    whitened = with_noise(mixture).whitened()
+    engine = make_engine(np.array([[1e200], [0.0]]), None)
+    with np.errstate(over="ignore", invalid="ignore"):
+        moments = engine.accumulate(whitened)
+        assert_array_equal(engine.score_rows(whitened, "responsibilities")[0], [0.0, 0.0, 1.0])
+        assert_array_equal(engine.score_rows(whitened, "labels")[0], 2)
+    assert np.isfinite(moments.log_likelihood)
+    assert np.isfinite(moments.scatter).all()
+    assert moments.background is not None
+    assert_allclose(moments.counts.sum() + moments.background, 2.0, rtol=1e-15)

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from gaussmix.core.background import Background
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.covariance.full import Full
 from gaussmix.core.forms import FORMS
@@ -34,6 +35,19 @@ def random_mixture(
     weights = rng.dirichlet(np.full(n_components, 5.0))
     means = 2.0 * rng.standard_normal((n_components, n_features))
     return Mixture(weights, means, random_covariance(structure, n_components, n_features, rng))
+
+
+def with_random_degrees(mixture: Mixture, rng: np.random.Generator) -> Mixture:
+    """Draw degrees of freedom from one to infinity for the components of a mixture."""
+    degrees = rng.choice([1.0, 2.5, 7.0, 40.0, 100.0, np.inf], mixture.n_components)
+    return replace(mixture, degrees_of_freedom=degrees)
+
+
+def with_noise(mixture: Mixture, weight: float = 0.2) -> Mixture:
+    """Return the mixture with uniform noise in a box around its means."""
+    reach = np.abs(mixture.means).max(axis=0) + 3 * np.sqrt(mixture.covariance.variances().max(axis=0))
+    background = Background(weight, np.zeros(mixture.n_features), np.diag(2 * reach))
+    return replace(mixture, weights=(1 - weight) * mixture.weights, background=background)
 
 
 def random_with_common_basis(

@@ -10,6 +10,7 @@ from gaussmix.components.merging.tree import THRESHOLDS, MergeTree, Method
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.core.validation import as_responsibilities, as_weighted_rows, check_sample_weight
 
@@ -87,6 +88,8 @@ def merge_components(
     """
     if not isinstance(mixture, Mixture):
         raise TypeError(f"mixture must be a Mixture, got {type(mixture).__name__}: pass its mixture_")
+    mixture.refuse_noise("merge_components")
+    refuse_degrees(mixture.degrees_of_freedom, "merge_components")
     if method not in get_args(Method):
         raise ValueError(f"method must be one of {', '.join(map(repr, get_args(Method)))}, got {method!r}")
     rows = _soft_clusters(mixture, X, responsibilities, sample_weight)

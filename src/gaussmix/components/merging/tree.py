@@ -9,6 +9,7 @@ from gaussmix.components.merging.elbow import find_elbow
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.notebook import table_html
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 
@@ -52,6 +53,8 @@ class MergedMixture:
     component_clusters: IntArray
 
     def __post_init__(self) -> None:
+        self.mixture.refuse_noise("merging")
+        refuse_degrees(self.mixture.degrees_of_freedom, "merging")
         clusters = np.array(self.component_clusters, dtype=np.int64)
         clusters.flags.writeable = False
         object.__setattr__(self, "component_clusters", clusters)

@@ -1,10 +1,11 @@
 """Distribution of the log density of a row that is drawn from a mixture.
 
 The probability of a density at most ``exp(t)`` is a sum over components. A row of component k has at least the density
-``w_k N(row | k)``, so its term is at most ``w_k Q_k(t)``, with the chi-square probability ``Q_k(t)`` that this lower
-bound is at most ``exp(t)``. The ratio of the two is estimated from drawn rows: those of a component are uniform in its
-tail probability for one half, and log-uniform down to `_LEAST` for the other half, so that all tails have rows
-(importance sampling). The ratio is 1 for one component, and nearly 1 for components far apart.
+``w_k N(row | k)``, so its term is at most ``w_k Q_k(t)``, with the probability ``Q_k(t)`` that this lower bound is at
+most ``exp(t)``: a chi-square one, or for t distributions a beta one. The ratio of the two is estimated from drawn rows:
+those of a component are uniform in its tail probability for one half, and log-uniform down to `_LEAST` for the other
+half, so that all tails have rows (importance sampling). The ratio is 1 for one component, and nearly 1 for components
+far apart.
 """
 
 import math
@@ -12,12 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
-from scipy.special import gammaincc, gammainccinv, ndtri
+from scipy.special import ndtri
 
 from gaussmix.core.distribution.interface import MixtureInterface, positive_components
 from gaussmix.core.distribution.sobol import sobol_replicates
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.student import drops_of_tails, mean_drops, squares_of_drops, tail_probabilities
 from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -63,6 +65,7 @@ class LogDensityDistribution:
     _levels: FloatArray = field(repr=False)  # (m,), ascending; none for one component
     _log_cdf: FloatArray = field(repr=False)  # (m,), ascending
     _relative_errors: FloatArray = field(repr=False)  # (m,)
+    _degrees: FloatArray = field(repr=False)  # (k,), infinite for normal distributions
 
     @classmethod
     @underflow_to_zero
@@ -84,13 +87,17 @@ class LogDensityDistribution:
         """
         kept = mixture.take(positive_components(mixture))
         whitened, weights, d = kept.whitened(), kept.weights, kept.n_features
-        entropy = float(weights @ (0.5 * d - whitened.offsets))  # of the row and its component together
+        degrees = kept.degrees_of_freedom
+        drops = np.full(len(weights), 0.5 * d) if degrees is None else mean_drops(degrees, d)
+        entropy = float(weights @ (drops - whitened.offsets))  # of the row and its component together
+        degrees = np.full(len(weights), np.inf) if degrees is None else degrees
         if kept.n_components == 1:
-            return cls(entropy, 0.0, weights, whitened.offsets, d, *np.empty((3, 0)))
+            none = np.empty(0)
+            return cls(entropy, 0.0, weights, whitened.offsets, d, none, none, none, degrees)
         n_each = min(n_points, _NUMBERS // d, _SCORES // kept.n_components**2) // _REPLICATES
         draws = _Draws.of(kept, whitened, 1 << max(8, n_each.bit_length() - 1))
-        levels = draws.levels(_lowest_level(weights, whitened.offsets, d))
-        terms = weights[:, None] * _tails(levels, whitened.offsets, d)  # (k, m)
+        levels = draws.levels(_lowest_level(weights, whitened.offsets, d, degrees))
+        terms = weights[:, None] * _tails(levels, whitened.offsets, d, degrees)  # (k, m)
         pooled, each = draws.ratios(levels)
         cdf = np.maximum.accumulate(np.minimum((terms * pooled).sum(axis=0), 1.0))
         cdf[-1] = 1.0
@@ -105,6 +112,7 @@ class LogDensityDistribution:
             levels,
             np.log(cdf),
             spread / cdf,
+            degrees,
         )
 
     @underflow_to_zero
@@ -173,14 +181,14 @@ class LogDensityDistribution:
         if not ((wanted > 0) & (wanted < 1)).all():
             raise ValueError(f"probability must be above 0 and below 1; got {wanted.tolist()}")
         if not len(self._levels):
-            return self._offsets[0] - gammainccinv(0.5 * self._n_features, wanted)
+            return self._offsets[0] - drops_of_tails(wanted, float(self._degrees[0]), self._n_features)
         if np.log(wanted.min(initial=1.0)) < self._log_cdf[0]:
             raise ValueError(f"probability must be at least {math.exp(self._log_cdf[0]):.0e} for several components")
         return np.interp(np.log(wanted), self._log_cdf, self._levels)
 
     def _bound(self, levels: FloatArray) -> FloatArray:
         """Return the sum of the upper bounds of all components."""
-        return np.tensordot(self._weights, _tails(levels, self._offsets, self._n_features), 1)
+        return np.tensordot(self._weights, _tails(levels, self._offsets, self._n_features, self._degrees), 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,18 +210,21 @@ class _Draws:
     @classmethod
     def of(cls, mixture: MixtureInterface, whitened: WhitenedMixture, n_each: int) -> Self:
         k, d = mixture.n_components, mixture.n_features
+        degrees = np.full(k, np.inf) if mixture.degrees_of_freedom is None else mixture.degrees_of_freedom
         own, log_density = np.empty((2, k, _REPLICATES, n_each))
         shares = np.empty((_REPLICATES, n_each))
         for replicate, points in enumerate(sobol_replicates(_REPLICATES, n_each, d + 1)):
             tail, shares[replicate] = _tail_probabilities(points[:, d])
-            half_squares = gammainccinv(0.5 * d, tail)
-            rows = ndtri(points[:, :d])
-            rows *= (np.sqrt(2 * half_squares) / np.linalg.norm(rows, axis=1))[:, None]
+            directions = ndtri(points[:, :d])
+            lengths = np.linalg.norm(directions, axis=1)
             for component in range(k):
+                drops = drops_of_tails(tail, float(degrees[component]), d)
+                squares = squares_of_drops(drops, float(degrees[component]), d)
+                rows = directions * (np.sqrt(squares) / lengths)[:, None]
                 # About the mean of the component: an offset of the rows would cost digits.
                 centered = replace(whitened, means=whitened.means - whitened.means[component])
                 engine = NativeEngine(mixture.covariance.color(rows, component))
-                own[component, replicate] = whitened.offsets[component] - half_squares
+                own[component, replicate] = whitened.offsets[component] - drops
                 log_density[component, replicate] = engine.score_rows(centered, "log_density")
         return cls(own, np.maximum(log_density, own), shares)
 
@@ -257,14 +268,17 @@ def _tail_probabilities(uniform: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.asarray(tail), 1 / (density * len(uniform))
 
 
-def _tails(levels: FloatArray, offsets: FloatArray, n_features: int) -> FloatArray:
-    """Return the chi-square probabilities (k, ...) that the weighted density of a component is below each level."""
-    half_squares = offsets.reshape(-1, *[1] * levels.ndim) - levels
-    return np.asarray(gammaincc(0.5 * n_features, np.maximum(half_squares, 0.0)), dtype=np.float64)
+def _tails(levels: FloatArray, offsets: FloatArray, n_features: int, degrees: FloatArray) -> FloatArray:
+    """Return the probabilities (k, ...) that the weighted density of a component is below each level."""
+    shape = (-1, *[1] * levels.ndim)
+    drops = np.maximum(offsets.reshape(shape) - levels, 0.0)
+    return np.asarray(tail_probabilities(drops, degrees.reshape(shape), n_features), dtype=np.float64)
 
 
-def _lowest_level(weights: FloatArray, offsets: FloatArray, n_features: int) -> float:
+def _lowest_level(weights: FloatArray, offsets: FloatArray, n_features: int, degrees: FloatArray) -> float:
     """Return the level down to which each component that matters in the far tail has rows."""
+    lowest = offsets - [float(drops_of_tails(np.array(_SURE * _LEAST), float(nu), n_features)) for nu in degrees]
+    if np.isfinite(degrees).any():
+        return float(lowest[degrees == degrees.min()].max())  # the far tail is that of the fewest degrees of freedom
     far = np.log(weights) - offsets  # the log share of the far tail, up to a common constant
-    lowest = offsets - gammainccinv(0.5 * n_features, _SURE * _LEAST)
     return float(lowest[far >= far.max() - _MINOR].max())

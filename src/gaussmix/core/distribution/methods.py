@@ -50,6 +50,7 @@ class DistributionMixin:
         >>> Mixture.from_parameters([1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.5, 1.0]]]).cdf([[0.0, 0.0]]).round(3)
         array([0.333])
         """
+        self.refuse_noise("cdf")
         rows = as_rows(X, self.n_features, self.feature_names)
         probability, error = cumulative_probabilities(self, rows.astype(np.float64))
         return (probability, error) if return_error else probability
@@ -82,6 +83,7 @@ class DistributionMixin:
         >>> two.quantile([0.025, 0.5, 0.975]).round(3) + 0.0
         array([-2.646,  0.   ,  2.646])
         """
+        self.refuse_noise("quantile")
         if self.n_features != 1:
             raise ValueError(
                 f"quantiles exist for one feature, and the mixture has {self.n_features}: use "
@@ -111,6 +113,7 @@ class DistributionMixin:
         >>> len(near.modes())
         1
         """
+        self.refuse_noise("modes")
         return find_modes(self)
 
     @underflow_to_zero
@@ -122,6 +125,7 @@ class DistributionMixin:
         (d,) array
             The mode.
         """
+        self.refuse_noise("mode")
         return find_modes(self)[0]
 
     def log_density_distribution(self: MixtureInterface, *, n_points: int = 1 << 16) -> LogDensityDistribution:
@@ -139,6 +143,7 @@ class DistributionMixin:
         LogDensityDistribution
             The distribution, with its quantiles and errors.
         """
+        self.refuse_noise("log_density_distribution")
         return LogDensityDistribution.of(self, n_points=n_points)
 
     def density_level(self: MixtureInterface, mass: ArrayLike) -> FloatArray:
@@ -171,6 +176,7 @@ class DistributionMixin:
         >>> bool(normal.log_density([[1.95]]) > edge > normal.log_density([[1.97]]))
         True
         """
+        self.refuse_noise("density_level")
         wanted = as_numbers(mass, "mass")
         if not ((wanted > 0) & (wanted < 1)).all():
             raise ValueError(f"mass must be above 0 and below 1; got {wanted.tolist()}")
@@ -201,5 +207,6 @@ class DistributionMixin:
         >>> round(Mixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type="spherical").entropy(), 6)
         1.418939
         """
+        self.refuse_noise("entropy")
         distribution = LogDensityDistribution.of(self)
         return (distribution.entropy, distribution.entropy_error) if return_error else distribution.entropy

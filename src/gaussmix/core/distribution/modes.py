@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from gaussmix.core.distribution.interface import MixtureInterface, positive_components
+from gaussmix.core.student import RowTerms, conditional_scales
 from gaussmix.core.typing import FloatArray
 
 _ON_CURVE = expit(np.linspace(-9.0, 9.0, 73)[1:-1])  # positions between two means
@@ -31,6 +32,7 @@ def find_modes(mixture: MixtureInterface) -> FloatArray:
         kept.whitened().offsets,
         (kept.means - center) / scale,
         scale[:, None] * kept.covariance.dense_factors(),
+        kept.degrees_of_freedom,
     )
     tops = surface.climb(np.concatenate([surface.means, *surface.ridge_starts(), *surface.middles(kept.weights)]))
     tops = tops[np.argsort(-surface.log_density(tops), kind="stable")]
@@ -54,16 +56,27 @@ class _Surface:
         Means.
     factors : (k, d, d) array
         Whitening matrices.
+    degrees : (k,) array or None
+        Degrees of freedom of t distributions.
     """
 
-    def __init__(self, offsets: FloatArray, means: FloatArray, factors: FloatArray) -> None:
-        self.offsets, self.means, self.factors = offsets, means, factors
+    def __init__(self, offsets: FloatArray, means: FloatArray, factors: FloatArray, degrees: FloatArray | None) -> None:
+        self.offsets, self.means, self.factors, self.degrees = offsets, means, factors, degrees
         self.precisions = factors @ factors.transpose(0, 2, 1)
 
     def scores(self, points: FloatArray) -> FloatArray:
         """Return the log of the weighted densities (m, k)."""
+        squares = self.squares(points)
+        if self.degrees is None:
+            return self.offsets - 0.5 * squares
+        pairs = zip(squares.T, self.degrees, strict=True)
+        d = self.means.shape[1]
+        return self.offsets + np.stack([RowTerms.of(each, float(nu), d).log_kernel for each, nu in pairs], axis=1)
+
+    def squares(self, points: FloatArray) -> FloatArray:
+        """Return the squared distances (m, k)."""
         away = np.einsum("mkd,kde->mke", points[:, None] - self.means, self.factors)
-        return self.offsets - 0.5 * (away**2).sum(axis=2)
+        return np.asarray((away**2).sum(axis=2))
 
     def log_density(self, points: FloatArray) -> FloatArray:
         """Return the log density (m,)."""
@@ -112,10 +125,23 @@ class _Surface:
         """Return gradients (m, d), mean precisions, and minus the second derivatives (m, d, d) of the log density."""
         shares = softmax(self.scores(points), axis=1)
         pulls = np.einsum("kde,mke->mkd", self.precisions, self.means - points[:, None])
+        if self.degrees is not None:
+            return self._heavy_derivatives(points, shares, pulls)
         gradient = np.einsum("mk,mkd->md", shares, pulls)
         mean_precision = np.einsum("mk,kde->mde", shares, self.precisions)
         away = np.sqrt(shares)[:, :, None] * (pulls - gradient[:, None])
         return gradient, mean_precision, mean_precision - away.transpose(0, 2, 1) @ away
+
+    def _heavy_derivatives(
+        self, points: FloatArray, shares: FloatArray, pulls: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        assert self.degrees is not None
+        d = points.shape[1]
+        u = 1 / conditional_scales(self.squares(points), self.degrees, d)
+        gradient = np.einsum("mk,mkd->md", shares * u, pulls)
+        mean_precision = np.einsum("mk,kde->mde", shares * u, self.precisions)
+        outer = np.einsum("mk,mkd,mke->mde", shares * u**2 * (1 + 2 / (self.degrees + d)), pulls, pulls)
+        return gradient, mean_precision, mean_precision - outer + gradient[:, :, None] * gradient[:, None]
 
 
 def _squared_lengths(steps: FloatArray, metric: FloatArray) -> FloatArray:

@@ -1,9 +1,10 @@
 """Quantiles of a mixture of one feature."""
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from gaussmix.core.distribution.interface import MixtureInterface, positive_components
+from gaussmix.core.student import RowTerms, log_constants
 from gaussmix.core.typing import FloatArray
 
 _STEPS = 200  # of Newton's method or bisection; bisection alone ends after about 60 in a bounded range
@@ -25,15 +26,23 @@ def quantiles(mixture: MixtureInterface, probabilities: FloatArray) -> FloatArra
     inner = target > 0
     sign, target = sign[inner], target[inner]
     means = sign[:, None] * means  # (m, k): the upper tail is the lower one of the mirrored mixture
-    ends = means + deviations * ndtri(target)[:, None]
+    degrees = kept.degrees_of_freedom
+    if degrees is None:
+        ends = means + deviations * ndtri(target)[:, None]
+    else:
+        ends = means + deviations * _quantiles_of_t(degrees, target[:, None])
     low, high = ends.min(axis=1), ends.max(axis=1)
     at = 0.5 * (low + high)
     for _ in range(_STEPS):
         distances = (at[:, None] - means) / deviations
-        found = ndtr(distances) @ weights
-        density = np.exp(-0.5 * distances**2) @ (weights / deviations) / np.sqrt(2 * np.pi)
+        if degrees is None:
+            found = ndtr(distances) @ weights
+            density = np.exp(-0.5 * distances**2) @ (weights / deviations) / np.sqrt(2 * np.pi)
+        else:
+            found = _probabilities_of_t(degrees, distances) @ weights
+            density = _densities_of_t(degrees, distances) @ (weights / deviations)
         high, low = np.where(found >= target, at, high), np.where(found <= target, at, low)
-        # Newton's step for the log of the probability, which is concave
+        # Newton's step for the log of the probability, which is concave for a normal distribution
         step = np.divide(found * np.log(target / found), density, out=np.full_like(at, np.nan), where=density > 0)
         moved = at + step
         moved = np.where((moved > low) & (moved < high), moved, 0.5 * (low + high))
@@ -42,3 +51,19 @@ def quantiles(mixture: MixtureInterface, probabilities: FloatArray) -> FloatArra
         at = moved
     result[inner] = sign * moved
     return result
+
+
+def _probabilities_of_t(degrees: FloatArray, distances: FloatArray) -> FloatArray:
+    return np.where(np.isinf(degrees), ndtr(distances), stdtr(np.where(np.isinf(degrees), 1.0, degrees), distances))
+
+
+def _quantiles_of_t(degrees: FloatArray, probabilities: FloatArray) -> FloatArray:
+    heavy = stdtrit(np.where(np.isinf(degrees), 1.0, degrees), probabilities)
+    return np.where(np.isinf(degrees), ndtri(probabilities), heavy)
+
+
+def _densities_of_t(degrees: FloatArray, distances: FloatArray) -> FloatArray:
+    """Return the densities (m, k) of standardized t distributions."""
+    constants = np.exp(log_constants(degrees, 1)) / np.sqrt(2 * np.pi)
+    kernels = [RowTerms.of(column**2, float(nu), 1).log_kernel for column, nu in zip(distances.T, degrees, strict=True)]
+    return np.asarray(np.exp(np.stack(kernels, axis=1)) * constants)

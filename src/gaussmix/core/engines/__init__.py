@@ -6,6 +6,7 @@ from gaussmix.core.engines.incomplete import IncompleteEngine
 from gaussmix.core.engines.native import NativeEngine
 from gaussmix.core.engines.reference import ReferenceEngine
 from gaussmix.core.engines.stacked import StackedEngine
+from gaussmix.core.engines.trimmed import TrimmedEngine, Trimming
 from gaussmix.core.rows import WeightedRows
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "NativeEngine",
     "ReferenceEngine",
     "StackedEngine",
+    "TrimmedEngine",
+    "Trimming",
     "distinct_rows",
     "engine_for",
 ]

@@ -18,6 +18,8 @@ class AbstractEngine(ABC):
 
     n_rows: int
     n_features: int
+    weight: float
+    """Sum of the weights of the rows."""
     rough_helps: bool = False
     """Whether a rough pass is faster."""
 
@@ -31,8 +33,8 @@ class AbstractEngine(ABC):
         ----------
         mixture : WhitenedMixture
             Mixture that scores the rows.
-        log_prior : (n, k) array, optional
-            Log prior of each row and component, which is added to the scores.
+        log_prior : (n, n_scores) array, optional
+            Log prior of each row and component, and of the background if there is one, which is added to the scores.
         rough : bool, default=False
             Whether relative errors of about a millionth are allowed if that is faster.
 
@@ -52,14 +54,15 @@ class AbstractEngine(ABC):
             Mixture that scores the rows.
         want : {"log_density", "responsibilities", "labels", "scores"}
             Result to compute.
-        log_prior : (n, k) array, optional
-            Log prior of each row and component, which is added to the scores.
+        log_prior : (n, n_scores) array, optional
+            Log prior of each row and component, and of the background if there is one, which is added to the scores.
 
         Returns
         -------
         array
-            Log densities (n,), responsibilities (n, k), labels (n,) (the first among equal scores), or scores (n, k),
-            which are log w_k N(x given k) plus the log prior. A row whose density is zero in double precision has log
+            Log densities (n,), responsibilities (n, n_scores), labels (n,) (the first among equal scores), or scores
+            (n, n_scores), which are log w_k N(x given k) plus the log prior. The background has the last column and the
+            label k. A row whose density is zero in double precision has log
             density -inf and responsibilities 0.
         """
 

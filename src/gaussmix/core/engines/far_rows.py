@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 
+from gaussmix.core.background import NOISE
 from gaussmix.core.engines.incomplete import IncompleteEngine
 from gaussmix.core.engines.native import NativeEngine
 from gaussmix.core.floating_point import underflow_to_zero
@@ -19,7 +20,7 @@ _FARTHEST = 1e152  # standard deviations; sums of squares of shorter distances d
 def assign_rows(
     engine: NativeEngine | IncompleteEngine, mixture: WhitenedMixture, want: Literal["labels", "responsibilities"]
 ) -> Rows:
-    """Return labels (n,) or responsibilities (n, k) in which every row belongs to some component.
+    """Return labels (n,) or responsibilities (n, n_scores) in which every row belongs to some component or is noise.
 
     The density of a row is zero in double precision if its squared distance overflows. At such distances weights and
     sizes of components do not matter: the row belongs to the nearest component, in standard deviations.
@@ -36,11 +37,15 @@ def assign_rows(
     Returns
     -------
     array
-        As of `NativeEngine.score_rows` for all other rows.
+        As of `NativeEngine.score_rows` for all other rows; the label of noise is `NOISE`.
     """
     result = engine.score_rows(mixture, want)
+    if mixture.background is not None:  # no row has density zero
+        if want == "labels":
+            result[result == mixture.n_components] = NOISE
+        return result
     far, nearest = far_rows(engine, mixture)
-    result[far] = nearest if want == "labels" else np.eye(len(mixture.means))[nearest]
+    result[far] = nearest if want == "labels" else np.eye(mixture.n_components)[nearest]
     return result
 
 

@@ -1,9 +1,11 @@
 """The engine for rows with missing values or measurement errors."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
+from typing import Self
 
 import numpy as np
 
@@ -57,11 +59,35 @@ class IncompleteEngine(AbstractEngine):
     def __init__(self, rows: WeightedRows) -> None:
         self._rows = rows
         self.n_rows, self.n_features = rows.shape
+        self.weight = rows.total
 
     @property
     def values(self) -> Rows:
         """The rows, (n, d), with NaN where values are missing."""
         return self._rows.values
+
+    def reweighted(self, row_weights: FloatArray) -> Self:
+        """Return an engine for the same rows with other weights.
+
+        Parameters
+        ----------
+        row_weights : (n,) array
+            Nonnegative weights.
+
+        Returns
+        -------
+        IncompleteEngine
+            The engine; it does not group the rows again.
+        """
+        other = copy(self)
+        other._rows = replace(self._rows, weights=row_weights)
+        for name in ("_ungrouped", "_grouped"):
+            if name in self.__dict__:
+                other.__dict__[name] = [
+                    replace(part, engine=part.engine.reweighted(row_weights[part.positions]))
+                    for part in self.__dict__[name]
+                ]
+        return other
 
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
@@ -76,7 +102,7 @@ class IncompleteEngine(AbstractEngine):
         return reduce(add, sums)
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
-        shape = (self.n_rows, mixture.n_components) if want in ("responsibilities", "scores") else (self.n_rows,)
+        shape = (self.n_rows, mixture.n_scores) if want in ("responsibilities", "scores") else (self.n_rows,)
         result: Rows = np.empty(shape, dtype=np.int64 if want == "labels" else np.float64)
         for part, observed in self._with_observed(mixture):
             prior = None if log_prior is None else log_prior[part.positions]

@@ -54,7 +54,7 @@ class IncompleteRows(NativeEngine):
         if not (self._have_covariances and form.is_diagonal):
             return mixture
         dense = form.dense(mixture.factors, *mixture.means.shape)
-        return WhitenedMixture("full", mixture.offsets, mixture.means, np.ascontiguousarray(dense))
+        return replace(mixture, form="full", factors=np.ascontiguousarray(dense), common=None)
 
     def _basis_for(self, mixture: WhitenedMixture, *, sums: bool) -> CommonBasis | None:
         return None

@@ -4,6 +4,8 @@ import atexit
 import os
 import time
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import Self
 
@@ -15,6 +17,7 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.processors import processor_share
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
+from gaussmix.core.student import log_constants, slope_centers
 from gaussmix.core.typing import FloatArray, Random, Rows, Want
 from gaussmix.core.whitened import CommonBasis, WhitenedMixture
 
@@ -77,7 +80,7 @@ class NativeEngine(AbstractEngine):
 
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
         self._rows = WeightedRows(rows, row_weights)
-        self._weight = self._rows.total
+        self.weight = self._rows.total
         self.n_rows, self.n_features = rows.shape
         kept = rows.dtype.type in KEPT_TYPES and rows.dtype.isnative
         self._in_place = kept and rows.flags.c_contiguous
@@ -104,16 +107,39 @@ class NativeEngine(AbstractEngine):
         """
         return cls(rows.values, rows.weights)
 
+    def reweighted(self, row_weights: FloatArray) -> Self:
+        """Return an engine for the same rows with other weights.
+
+        Parameters
+        ----------
+        row_weights : (n,) array
+            Nonnegative weights.
+
+        Returns
+        -------
+        NativeEngine
+            The engine; it does not copy the rows.
+        """
+        other = copy(self)
+        other._rows = replace(self._rows, weights=row_weights)
+        other.weight, other.rough_helps = other._rows.total, False
+        return other
+
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
     ) -> Moments:
         common = self._basis_for(mixture, sums=True)
-        rough = rough and self.rough_helps and _reach(self._greatest, mixture, common) <= _ROUGH_REACH
+        rough = rough and self.rough_helps and mixture.degrees_of_freedom is None
+        rough = rough and _reach(self._greatest, mixture, common) <= _ROUGH_REACH
+        tails, tail_sums = self._tails(mixture), None
+        if tails is not None:
+            tail_sums = np.zeros((2, mixture.n_components))
         counts = np.zeros(mixture.n_components)
         shifts = np.zeros(mixture.means.shape)
         scatter = np.zeros(mixture.factors.shape)
         overlap = np.zeros((mixture.n_components, mixture.n_components)) if mixture.form == "tied" else None
-        totals = np.zeros(2)
+        totals = np.zeros(3)
+        background = _packed_background(mixture)
         weights = self._rows.weights
         for part, rows in self._pieces(mixture.form, mixture.n_components):
             _native.accumulate(
@@ -129,6 +155,9 @@ class NativeEngine(AbstractEngine):
                 rough,
                 self._incomplete,
                 None if self._errors is None else self._errors[part],
+                background,
+                tails,
+                tail_sums,
             )
         if overlap is not None:
             scatter += _scatter_of_overlap(mixture, overlap)
@@ -136,11 +165,15 @@ class NativeEngine(AbstractEngine):
             turns = (common.basis.T @ mixture.factors) / common.scales[:, :, None]  # U of `CommonBasis`
             shifts = (shifts[:, None, :] @ turns)[:, 0]
             scatter = turns.transpose(0, 2, 1) @ scatter @ turns
-        return Moments(mixture.form, counts, shifts, scatter, float(totals[0]), float(totals[1]), self._weight)
+        log_likelihood, entropy, noise = map(float, totals)
+        sums = (mixture.form, counts, shifts, scatter, log_likelihood, entropy, self.weight)
+        scaled, slopes = (None, None) if tail_sums is None else tail_sums
+        return Moments(*sums, None if background is None else noise, scaled, slopes)
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
-        shape = (self.n_rows, mixture.n_components) if want in ("responsibilities", "scores") else (self.n_rows,)
+        shape = (self.n_rows, mixture.n_scores) if want in ("responsibilities", "scores") else (self.n_rows,)
         result: Rows = np.empty(shape, dtype=np.int64 if want == "labels" else np.float64)
+        background, tails = _packed_background(mixture), self._tails(mixture)
         common = self._basis_for(mixture, sums=False)
         for part, rows in self._pieces(mixture.form, mixture.n_components):
             _native.score_rows(
@@ -153,11 +186,32 @@ class NativeEngine(AbstractEngine):
                 scores=result[part] if want == "scores" else None,
                 incomplete=self._incomplete,
                 noise=None if self._errors is None else self._errors[part],
+                background=background,
+                tails=tails,
             )
         return result
 
     def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
         return draw_rows(self._rows, limit, rng, odds)
+
+    def _tails(self, mixture: WhitenedMixture) -> FloatArray | None:
+        """Return the numbers of t distributions (cpp/pass/pass.hpp); those of fewer features for incomplete rows."""
+        degrees = mixture.degrees_of_freedom
+        if degrees is None:
+            return None
+        if self._errors is not None:
+            raise ValueError(
+                "t distributions of rows with measurement errors have no closed form: leave out noise_covariance, or "
+                "use a mixture of normal distributions"
+            )
+        k, d = mixture.means.shape
+        tails = np.zeros((k, 3 + 2 * (d + 1)))
+        tails[:, 0], tails[:, 1], tails[:, 2] = mixture.offsets, 1 / degrees, 0.5 * degrees
+        whole = log_constants(degrees, d)
+        for observed in range(d + 1) if self._incomplete else [d]:
+            tails[:, 3 + observed] = log_constants(degrees, observed) - whole
+            tails[:, 4 + d + observed] = slope_centers(degrees, observed)
+        return tails
 
     def _basis_for(self, mixture: WhitenedMixture, *, sums: bool) -> CommonBasis | None:
         """Return the common basis of the factors if using it is accurate and faster, else None."""
@@ -220,9 +274,16 @@ def _lowered(
     mixture: WhitenedMixture, common: CommonBasis | None
 ) -> tuple[str, FloatArray, FloatArray, FloatArray, FloatArray | None]:
     """Return form, offsets, means, factors and basis for the compiled pass."""
+    offsets = mixture.offsets
+    if mixture.degrees_of_freedom is not None:  # `_tails` has the offsets
+        offsets = np.zeros(len(offsets))
     if common is None:
-        return mixture.form, mixture.offsets, mixture.means, mixture.factors, None
-    return common.form, mixture.offsets, mixture.means, common.scales, common.basis
+        return mixture.form, offsets, mixture.means, mixture.factors, None
+    return common.form, offsets, mixture.means, common.scales, common.basis
+
+
+def _packed_background(mixture: WhitenedMixture) -> FloatArray | None:
+    return None if mixture.background is None else mixture.background.packed()
 
 
 def _reach(greatest: FloatArray, mixture: WhitenedMixture, common: CommonBasis | None) -> float:

@@ -13,13 +13,15 @@ of Applied Statistics 5 (2011), 1657-1677, in whitened units.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from gaussmix.core.background import WhitenedBackground
 from gaussmix.core.forms import FORMS
 from gaussmix.core.moments import Moments
+from gaussmix.core.student import log_constants
 from gaussmix.core.typing import FloatArray, Form, IntArray
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -68,12 +70,19 @@ class ObservedMixture:
         k, d = mixture.means.shape
         log_det = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
         offsets = mixture.offsets + log_det + 0.5 * (d - len(observed)) * math.log(2 * math.pi)
+        degrees, background = mixture.degrees_of_freedom, mixture.background
+        if degrees is not None:
+            offsets = offsets + log_constants(degrees, len(observed)) - log_constants(degrees, d)
         if not len(observed):
-            none = WhitenedMixture("full", offsets, np.zeros((k, 1)), np.ones((k, 1, 1)))
+            if background is not None:
+                background = WhitenedBackground(background.log_weight, np.zeros(1))
+            normal = None if degrees is None else np.full(k, np.inf)
+            none = WhitenedMixture("full", offsets, np.zeros((k, 1)), np.ones((k, 1, 1)), None, background, normal)
             return cls(none, np.zeros((k, d, 1)))
         factors, lifts = factors_and_lifts(roots, observed, noise_root)
         offsets = offsets + np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-        whitened = WhitenedMixture("full", offsets, mixture.means[:, observed], factors)
+        background = background and background.of_features(observed)
+        whitened = WhitenedMixture("full", offsets, mixture.means[:, observed], factors, None, background, degrees)
         return cls(whitened, lifts)
 
     def lift(self, moments: Moments, form: Form) -> Moments:
@@ -95,15 +104,11 @@ class ObservedMixture:
         transposed = lifts.transpose(0, 2, 1)
         unseen = np.eye(lifts.shape[1]) - lifts @ transposed
         scatter = lifts @ moments.scatter @ transposed + counts[:, None, None] * unseen
-        return Moments(
-            form,
-            counts,
-            (lifts @ moments.shifts[:, :, None])[:, :, 0],
-            FORMS[form].restricted(scatter),
-            moments.log_likelihood,
-            moments.entropy,
-            moments.weight,
-        )
+        shifts = (lifts @ moments.shifts[:, :, None])[:, :, 0]
+        slopes = moments.slopes
+        if slopes is not None and not lifts.any():
+            slopes = np.zeros(len(slopes))  # rows without any value say nothing
+        return replace(moments, form=form, shifts=shifts, scatter=FORMS[form].restricted(scatter), slopes=slopes)
 
 
 def factors_and_lifts(

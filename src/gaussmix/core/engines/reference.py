@@ -1,6 +1,7 @@
 """The reference engine, in NumPy, against which the other engines are tested.
 
-Equation numbers are those of Bishop, Pattern Recognition and Machine Learning (2006), section 9.2.
+Equation numbers are those of Bishop, Pattern Recognition and Machine Learning (2006), section 9.2. Of t distributions
+the sums are those of Peel and McLachlan, Statistics and Computing 10 (2000), 339-348.
 """
 
 import numpy as np
@@ -12,6 +13,7 @@ from gaussmix.core.forms import FORMS
 from gaussmix.core.moments import Moments
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.student import RowTerms
 from gaussmix.core.typing import FloatArray, Random, Rows, Want
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -30,6 +32,7 @@ class ReferenceEngine(AbstractEngine):
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
         self._rows = WeightedRows(rows, row_weights)
         self.n_rows, self.n_features = rows.shape
+        self.weight = self._rows.total
 
     @underflow_to_zero
     def accumulate(
@@ -42,16 +45,23 @@ class ReferenceEngine(AbstractEngine):
         weighted = weights[:, None] * responsibilities
         counted = weights > 0
         whitened = [self._whiten(mixture, k) for k in range(mixture.n_components)]
-        form = FORMS[mixture.form]
-        scatter = [form.scatter_of(whitened[k], weighted[:, k]) for k in range(mixture.n_components)]
+        form, scaled, slopes = FORMS[mixture.form], weighted, None
+        if mixture.degrees_of_freedom is not None:
+            terms = self._terms(mixture)
+            scaled = weighted[:, : mixture.n_components] * np.stack([one.u for one in terms], axis=1)
+            slopes = np.array([weighted[:, k] @ one.slope for k, one in enumerate(terms)])
+        scatter = [form.scatter_of(whitened[k], scaled[:, k]) for k in range(mixture.n_components)]
         return Moments(
             mixture.form,
-            counts=weighted.sum(axis=0),  # (9.18)
-            shifts=np.stack([weighted[:, k] @ whitened[k] for k in range(mixture.n_components)]),  # (9.17)
+            counts=weighted[:, : mixture.n_components].sum(axis=0),  # (9.18)
+            shifts=np.stack([scaled[:, k] @ whitened[k] for k in range(mixture.n_components)]),  # (9.17)
             scatter=form.total(scatter),  # (9.19)
             log_likelihood=float(weights[counted] @ log_density[counted]),  # (9.14)
             entropy=-float((weights[:, None] * xlogy(responsibilities, responsibilities)).sum()),
-            weight=float(weights.sum()),
+            weight=self.weight,
+            background=None if mixture.background is None else float(weighted[:, -1].sum()),
+            scaled_counts=None if slopes is None else scaled.sum(axis=0),
+            slopes=slopes,
         )
 
     @underflow_to_zero
@@ -75,10 +85,20 @@ class ReferenceEngine(AbstractEngine):
         return FORMS[mixture.form].whiten(difference, mixture.factors, component)
 
     def _scores(self, mixture: WhitenedMixture, log_prior: FloatArray | None) -> FloatArray:
-        """Return the scores (n, k), log w_k N(x | k) plus the log prior."""
-        distances = [(self._whiten(mixture, k) ** 2).sum(axis=1) for k in range(mixture.n_components)]
-        scores: FloatArray = mixture.offsets - 0.5 * np.stack(distances, axis=1)
+        """Return the scores (n, n_scores), log w_k N(x | k) and that of the background, plus the log prior."""
+        kernels = np.stack([one.log_kernel for one in self._terms(mixture)], axis=1)
+        scores: FloatArray = mixture.offsets + kernels
+        if mixture.background is not None:
+            noise = mixture.background.scores(self._rows.values.astype(float))
+            scores = np.column_stack([scores, noise])
         return scores if log_prior is None else scores + log_prior
+
+    def _terms(self, mixture: WhitenedMixture) -> list[RowTerms]:
+        """Return what each component says of the rows; without degrees of freedom it is a normal distribution."""
+        k, d = mixture.means.shape
+        degrees = np.full(k, np.inf) if mixture.degrees_of_freedom is None else mixture.degrees_of_freedom
+        squares = [(self._whiten(mixture, component) ** 2).sum(axis=1) for component in range(k)]
+        return [RowTerms.of(square, float(nu), d) for square, nu in zip(squares, degrees, strict=True)]
 
 
 def _responsibilities(scores: FloatArray, log_density: FloatArray) -> FloatArray:

@@ -1,6 +1,7 @@
 """The stacked engine: passes for several mixtures over the same rows."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class StackedEngine(AbstractEngine):
         self._engine = engine
         self._n_mixtures = n_mixtures
         self.n_rows, self.n_features = engine.n_rows, engine.n_features
+        self.weight = engine.weight * n_mixtures
         self.passes: list[tuple[Moments, ...]] = []
 
     def accumulate(
@@ -50,6 +52,8 @@ class StackedEngine(AbstractEngine):
             sum(part.log_likelihood for part in parts),
             sum(part.entropy for part in parts),
             sum(part.weight for part in parts),
+            scaled_counts=_joined([part.scaled_counts for part in parts]),
+            slopes=_joined([part.slopes for part in parts]),
         )
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
@@ -60,11 +64,13 @@ class StackedEngine(AbstractEngine):
         return self._engine.sample_rows(limit, rng, odds)
 
     def _parts(self, mixture: WhitenedMixture) -> list[WhitenedMixture]:
-        if mixture.form == "tied" or mixture.common is not None:
-            raise ValueError("mixtures whose components share a covariance or axes cannot be stacked")
+        if mixture.form == "tied" or mixture.common is not None or mixture.background is not None:
+            raise ValueError("mixtures whose components share a covariance, axes or a background cannot be stacked")
         k = mixture.n_components // self._n_mixtures
-        offsets = mixture.offsets + math.log(self._n_mixtures)
-        slices = [slice(start, start + k) for start in range(0, mixture.n_components, k)]
-        return [
-            WhitenedMixture(mixture.form, offsets[part], mixture.means[part], mixture.factors[part]) for part in slices
-        ]
+        whole = replace(mixture, offsets=mixture.offsets + math.log(self._n_mixtures))
+        return [whole.take(range(start, start + k)) for start in range(0, mixture.n_components, k)]
+
+
+def _joined(parts: list[FloatArray | None]) -> FloatArray | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None

@@ -50,6 +50,23 @@ class AbstractForm(ABC):
         """Return roots or factors from triangles (k, d, d) of this form; the inverse of `dense`."""
 
     @abstractmethod
+    def principal(self, roots: FloatArray) -> tuple[FloatArray | None, FloatArray]:
+        """Return the principal axes of covariances, and the standard deviations along them, the greatest first.
+
+        Parameters
+        ----------
+        roots : array
+            Roots of the covariances.
+
+        Returns
+        -------
+        axes : (m, d, d) array or None
+            Unit vectors in columns; m is 1 if all components have one covariance. None if axes are those of the data.
+        deviations : (m, d) array, or (m, 1) if features share one variance
+            Standard deviations, in the order of the axes.
+        """
+
+    @abstractmethod
     def whiten(self, rows: FloatArray, factors: FloatArray, component: int) -> FloatArray:
         """Multiply rows (n, d) by the factor of a component."""
 
@@ -166,8 +183,8 @@ class AbstractForm(ABC):
         """
 
     @abstractmethod
-    def inverse_wishart_rows(self, n_components: int, n_features: int) -> float:
-        """Return the pseudo-rows per covariance in the prior of Fraley and Raftery (2007), table 2, d + 2 degrees."""
+    def inverse_wishart_rows(self, n_components: int, n_features: int, degrees: float) -> float:
+        """Return the pseudo-rows per covariance in the prior of Fraley and Raftery (2007), table 2."""
 
     @abstractmethod
     def squares(self, rows: FloatArray) -> FloatArray:

@@ -23,6 +23,9 @@ class DiagonalForm(AbstractSeparateForm):
     def from_dense(self, triangles: FloatArray) -> FloatArray:
         return triangles.diagonal(axis1=1, axis2=2)
 
+    def principal(self, roots: FloatArray) -> tuple[FloatArray | None, FloatArray]:
+        return None, roots
+
     def whiten(self, rows: FloatArray, factors: FloatArray, component: int) -> FloatArray:
         return rows * factors[component]
 
@@ -67,8 +70,8 @@ class DiagonalForm(AbstractSeparateForm):
         floor = counts[:, None] * np.clip(least, LEAST_CHANGE, 1.0)
         return np.where(which[:, None], np.maximum(scatter, floor), scatter)
 
-    def inverse_wishart_rows(self, n_components: int, n_features: int) -> float:
-        return n_features + 5
+    def inverse_wishart_rows(self, n_components: int, n_features: int, degrees: float) -> float:
+        return degrees + 3
 
     def squares(self, rows: FloatArray) -> FloatArray:
         return rows**2

@@ -23,6 +23,10 @@ class FullForm(AbstractSeparateForm):
     def from_dense(self, triangles: FloatArray) -> FloatArray:
         return triangles
 
+    def principal(self, roots: FloatArray) -> tuple[FloatArray | None, FloatArray]:
+        axes, deviations, _ = np.linalg.svd(roots)
+        return axes, deviations
+
     def whiten(self, rows: FloatArray, factors: FloatArray, component: int) -> FloatArray:
         return rows @ factors[component]
 
@@ -71,8 +75,8 @@ class FullForm(AbstractSeparateForm):
             scatter[component] = counts[component] * raised_variances(change, least[component])
         return scatter
 
-    def inverse_wishart_rows(self, n_components: int, n_features: int) -> float:
-        return 2 * n_features + 4
+    def inverse_wishart_rows(self, n_components: int, n_features: int, degrees: float) -> float:
+        return degrees + n_features + 2
 
     def squares(self, rows: FloatArray) -> FloatArray:
         return (rows[..., :, None] * rows[..., None, :]).reshape(*rows.shape[:-1], rows.shape[-1] ** 2)

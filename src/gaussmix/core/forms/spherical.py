@@ -23,6 +23,9 @@ class SphericalForm(AbstractSeparateForm):
     def from_dense(self, triangles: FloatArray) -> FloatArray:
         return triangles[:, 0, 0]
 
+    def principal(self, roots: FloatArray) -> tuple[FloatArray | None, FloatArray]:
+        return None, roots[:, None]
+
     def whiten(self, rows: FloatArray, factors: FloatArray, component: int) -> FloatArray:
         return rows * factors[component]
 
@@ -67,8 +70,8 @@ class SphericalForm(AbstractSeparateForm):
         floor = counts * n_features * np.clip(least / n_features, LEAST_CHANGE, 1.0)
         return np.where(which, np.maximum(scatter, floor), scatter)
 
-    def inverse_wishart_rows(self, n_components: int, n_features: int) -> float:
-        return 2 + 4 / n_features
+    def inverse_wishart_rows(self, n_components: int, n_features: int, degrees: float) -> float:
+        return (degrees + n_features + 2) / n_features
 
     def squares(self, rows: FloatArray) -> FloatArray:
         return (rows**2).sum(axis=-1, keepdims=True)

@@ -28,6 +28,10 @@ class TiedForm(AbstractForm):
     def from_dense(self, triangles: FloatArray) -> FloatArray:
         return triangles[0]
 
+    def principal(self, roots: FloatArray) -> tuple[FloatArray | None, FloatArray]:
+        axes, deviations, _ = np.linalg.svd(roots[None])
+        return axes, deviations
+
     def whiten(self, rows: FloatArray, factors: FloatArray, component: int) -> FloatArray:
         return rows @ factors
 
@@ -81,8 +85,8 @@ class TiedForm(AbstractForm):
     ) -> FloatArray:
         return counts.sum() * raised_variances(scatter / counts.sum(), least) if which.any() else scatter
 
-    def inverse_wishart_rows(self, n_components: int, n_features: int) -> float:
-        return 2 * n_features + 3 + n_components
+    def inverse_wishart_rows(self, n_components: int, n_features: int, degrees: float) -> float:
+        return degrees + n_features + 1 + n_components
 
     def squares(self, rows: FloatArray) -> FloatArray:
         return rows**2

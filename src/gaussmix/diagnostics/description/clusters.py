@@ -9,6 +9,7 @@ import numpy as np
 
 from gaussmix.components.distances import bhattacharyya
 from gaussmix.components.merging import MergedMixture
+from gaussmix.core.background import NOISE
 from gaussmix.core.engines import engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
@@ -17,6 +18,7 @@ from gaussmix.core.model_input import mixture_of, rows_of
 from gaussmix.core.notebook import stacked_html, table_html
 from gaussmix.core.number_checks import column_names
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.text import counted
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.core.validation import check_sample_weight
@@ -195,10 +197,10 @@ class ClusterDescriptions(Sequence[ClusterDescription]):
 def describe(model: Any, X: Any, *, sample_weight: Any = None) -> ClusterDescriptions:
     """Describe what sets each component of a mixture apart, by its rows.
 
-    A row belongs to its most probable component. For each component there are its size, the features that set it apart,
-    its nearest neighbor, and up to three short rules: conjunctions of one or two thresholds, such as
-    ``petal length < 2.5``. Rules are searched on a sample if there are more than 10,000 rows; their thresholds are then
-    rounded, and precision and recall are computed on all rows with the rounded thresholds.
+    A row belongs to its most probable component; rows that are noise are left out. For each component there are its
+    size, the features that set it apart, its nearest neighbor, and up to three short rules: conjunctions of one or two
+    thresholds, such as ``petal length < 2.5``. Rules are searched on a sample if there are more than 10,000 rows; their
+    thresholds are then rounded, and precision and recall are computed on all rows with the rounded thresholds.
 
     Parameters
     ----------
@@ -232,6 +234,7 @@ def describe(model: Any, X: Any, *, sample_weight: Any = None) -> ClusterDescrip
     """
     merged = model if isinstance(model, MergedMixture) else None
     mixture = mixture_of(model) if merged is None else merged.mixture
+    refuse_degrees(mixture.degrees_of_freedom, "describe")
     clusters = np.arange(mixture.n_components) if merged is None else merged.component_clusters
     values = rows_of(mixture, X)
     columns = column_names(X) if mixture.feature_names is None else mixture.feature_names
@@ -244,6 +247,9 @@ def describe_rows(mixture: Mixture, clusters: IntArray, rows: WeightedRows, conf
     """Describe clusters of components by rows of positive weight, given the confusion of the components."""
     n_clusters = int(clusters.max()) + 1
     names = rows.names or mixture.names
+    if mixture.background is not None:
+        rows = rows.take(assign_rows(engine_for(rows), mixture.whitened(), "labels") != NOISE)
+        mixture = mixture.without_noise()
     labels = _labels(mixture, clusters, rows)
     contrasts = Contrasts.of(rows, labels, n_clusters)
     overlaps = marginal_overlaps(mixture, clusters)

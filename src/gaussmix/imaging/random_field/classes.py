@@ -85,7 +85,7 @@ class Classes:
         outliers have their share. Within a class, q is divided among components in proportion to their densities.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
-            log_prior = np.log(probabilities.astype(np.float64)) - scores
+            log_prior = np.log(probabilities) - scores
         log_prior[probabilities == 0] = -np.inf
         if self.outliers is not None:
             log_prior += np.log1p(-OUTLIERS)

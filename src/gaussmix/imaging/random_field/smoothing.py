@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gaussmix.core.engines import NativeEngine
-from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
+from gaussmix.core.student import degrees_of_inverse
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.initialization import draw_membership, mixture_from_membership
 from gaussmix.fitting.m_step import AbstractUpdate
@@ -198,11 +198,12 @@ def _average(found: list[Classes]) -> Classes:
     roots: FloatArray = np.mean([mixture.covariance.roots for mixture in mixtures], axis=0)
     weights: FloatArray = np.mean([mixture.weights for mixture in mixtures], axis=0)
     means: FloatArray = np.mean([mixture.means for mixture in mixtures], axis=0)
-    mixture = Mixture(
-        weights,
-        means,
-        type(covariance)(roots, covariance.n_components, covariance.n_features),
-        mixtures[0].feature_names,
+    degrees = None
+    if mixtures[0].degrees_of_freedom is not None:
+        inverse = [1 / np.asarray(mixture.degrees_of_freedom, dtype=np.float64) for mixture in mixtures]
+        degrees = degrees_of_inverse(np.mean(inverse, axis=0))
+    mixture = mixtures[0].with_components(
+        weights, means, type(covariance)(roots, covariance.n_components, covariance.n_features), degrees
     )
     return replace(found[0], mixture=mixture)
 

@@ -1,0 +1,67 @@
+"""Random rows of a mixture."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gaussmix.core.background import NOISE
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.student import draw_scales
+from gaussmix.core.typing import FloatArray, IntArray, Seed
+from gaussmix.core.validation import as_generator
+
+if TYPE_CHECKING:
+    from gaussmix.core.mixture import Mixture
+
+
+@underflow_to_zero
+def sample(
+    self: "Mixture", n: int = 1, random_state: Seed = None, *, given: Mapping[int | str, float] | None = None
+) -> tuple[FloatArray, IntArray]:
+    """Draw rows, in random order.
+
+    Parameters
+    ----------
+    n : int, default=1
+        Number of rows.
+    random_state : int, numpy Generator or RandomState, optional
+        Source of random numbers. An int gives the same rows at every call; a generator advances.
+    given : dict, optional
+        Values by names or positions of features. All rows have them; the others are drawn from `conditional`.
+
+    Returns
+    -------
+    rows : (n, d) array
+        Independent draws.
+    labels : (n,) array
+        Component of each row; -1 for noise.
+
+    Raises
+    ------
+    ValueError
+        If ``n`` is less than 1, or if ``given`` is invalid.
+    """
+    if given is not None:
+        drawn, labels = self.conditional(given).sample(n, random_state)
+        rows = np.empty((n, self.n_features))
+        at, rows[:, at] = self.observation(given)
+        rows[:, np.delete(np.arange(self.n_features), at)] = drawn
+        return rows, labels
+    if not isinstance(n, int | np.integer) or n < 1:
+        raise ValueError(f"Invalid value for 'n_samples': {n}. Draw at least one row.")
+    rng = as_generator(random_state)
+    noise = [] if self.background is None else [self.background.weight]
+    labels = rng.choice(self.n_components + len(noise), size=n, p=np.append(self.weights, noise))
+    rows = rng.standard_normal((n, self.n_features))
+    for component in range(self.n_components):
+        chosen = labels == component
+        standard = rows[chosen]
+        if self.degrees_of_freedom is not None:
+            standard /= np.sqrt(draw_scales(self.degrees_of_freedom[component], len(standard), rng))[:, None]
+        rows[chosen] = self.means[component] + self.covariance.color(standard, component)
+    if self.background is not None:
+        is_noise = labels == self.n_components
+        rows[is_noise] = self.background.sample(int(is_noise.sum()), rng)
+        labels[is_noise] = NOISE
+    return rows, labels

@@ -1,0 +1,122 @@
+"""What a `FitResult` says: attributes, labels and criteria of an estimator, and its report."""
+
+import math
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from gaussmix.core.engines import engine_for
+from gaussmix.core.engines.far_rows import assign_rows
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.moments import Moments
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.text import Entry
+from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.diagnostics import Report, inspect_fit
+from gaussmix.diagnostics.fit import FitRecord
+from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
+from gaussmix.estimators.fitted_noise import FittedNoiseMixin
+from gaussmix.estimators.fitted_run import FittedRunMixin
+from gaussmix.estimators.parameter_checks import require_values
+from gaussmix.fitting.fit_result import FitResult
+
+
+class FittedResultMixin(FittedRunMixin, FittedNoiseMixin, FittedMixtureMixin):
+    """Attributes and methods of an estimator with a ``fit_result_``, whose fit may have left out rows."""
+
+    fit_result_: FitResult
+
+    def predict(self, X: Any, *, noise_covariance: Any = None) -> IntArray:
+        """Return the most probable component of each row.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit; NaN is a missing value.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
+
+        Returns
+        -------
+        (n,) array
+            Numbers of components, from 0, in the order of the rows. With ``trim`` a row is -1 if its greatest
+            ``log w_k N(x | k)`` is below that of all rows that the fit kept. It is an array also for a table, and with
+            any ``set_output``, as in scikit-learn.
+        """
+        return self._labels(self._rows(X, None, noise_covariance))
+
+    def _labels(self, rows: WeightedRows) -> IntArray:
+        """Return the labels (n,) of rows; -1 for those below the threshold of a trimmed fit."""
+        labels = assign_rows(engine_for(rows), self.mixture_.whitened(), "labels")
+        trimmed = self.fit_result_.trimmed
+        return labels if trimmed is None else np.where(trimmed.are_kept(self.mixture_, rows), labels, -1)
+
+    @underflow_to_zero
+    def report(self, X: Any = None, sample_weight: Any = None, *, noise_covariance: Any = None) -> Report:
+        """Report on the fit, and on its rows if they are given again (docs/report.md).
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table, optional
+            The rows of the fit.
+        sample_weight : (n,) array-like, optional
+            The weights of the fit.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
+
+        Returns
+        -------
+        Report
+            ``str(report)`` is its text, ``report.facts`` its numbers.
+        """
+        check_is_fitted(self)
+        if X is None:
+            return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_))
+        rows = self._checked_rows(X, sample_weight, noise_covariance, reset=False)
+        return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_), rows.values, rows.weights, rows.noise)
+
+    @property
+    def mixture_(self) -> Mixture:  # type: ignore[override]
+        """The fitted mixture."""
+        return self.fit_result_.mixture
+
+    @property
+    def start_log_likelihoods_(self) -> FloatArray:
+        """Final log-likelihoods of the starts in nats, greatest first."""
+        return np.array(self.fit_result_.optima)
+
+    @property
+    def lower_bound_(self) -> float:
+        """Mean log-likelihood of the returned parameters, in nats per row."""
+        return self.fit_result_.mean_log_likelihood
+
+    @property
+    def lower_bounds_(self) -> list[float]:
+        """Mean log-likelihood after each iteration, in nats per row."""
+        return [float(value) for value in self.history_["log_likelihood"][1:]]
+
+    @property
+    def trim_threshold_(self) -> float:
+        """With ``trim``, the least ``max_k log w_k N(x | k)`` of the rows that the fit kept; else ``-inf``."""
+        trimmed = self.fit_result_.trimmed
+        return -math.inf if trimmed is None else trimmed.threshold
+
+    @property
+    def _n_parameters(self) -> int:
+        """The number of free parameters, without those that are held."""
+        update, mixture = self.fit_result_.update, self.mixture_
+        return mixture.n_parameters - update.n_held(mixture)
+
+    def _moments(self, X: Any, sample_weight: Any, noise_covariance: Any) -> Moments:
+        rows = require_values(self._rows(X, sample_weight, noise_covariance))
+        if self.fit_result_.trimmed is not None:
+            kept = self.fit_result_.trimmed.are_kept(self.mixture_, rows)
+            if not kept.any():
+                raise ValueError("all rows of X are below the threshold of the trimmed fit: there is nothing to score")
+            rows = rows.take(kept)
+        return engine_for(rows).accumulate(self.mixture_.whitened())
+
+    def _result_entries(self) -> list[Entry]:
+        return [Entry("log-likelihood", f"{self.lower_bound_:.6f} per row"), *super()._result_entries()]

@@ -1,0 +1,122 @@
+"""Runs of EM that a search compares, and their order."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.degeneracy import Soundness, find_lost
+from gaussmix.fitting.em import Fit
+from gaussmix.fitting.stopping import Stop
+
+SAME = 1e-3
+"""Nats: closer optima count as the same."""
+
+AGREED = 3
+"""Starts with the same optimum, after which a better one is very rare."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run(ABC):
+    """A run of EM and the soundness of its components.
+
+    Attributes
+    ----------
+    soundness : Soundness
+        Degenerate components of the result.
+    n_starts : int
+        Number of starts that reached this optimum.
+    """
+
+    soundness: Soundness
+    n_starts: int = field(default=1, kw_only=True)
+
+    @property
+    @abstractmethod
+    def fit(self) -> Fit:
+        """The result of the run."""
+
+    @property
+    def objective(self) -> float:
+        """The log-likelihood plus log prior, in nats."""
+        return self.fit.objective
+
+    @property
+    def mixture(self) -> Mixture:
+        """The final mixture."""
+        return self.fit.mixture
+
+    @property
+    def counts(self) -> FloatArray:
+        """The sums (k,) of the weighted responsibilities."""
+        return self.fit.moments.counts
+
+    @property
+    def n_iter(self) -> int:
+        """The number of iterations."""
+        return self.fit.n_iter
+
+    @property
+    def stop(self) -> Stop:
+        """The reason for the end of the run."""
+        return self.fit.stop
+
+    @cached_property
+    def n_lost(self) -> int:
+        """The number of components without rows, or that repeat another one."""
+        return int(find_lost(self.mixture, self.counts).sum())
+
+    @cached_property
+    def rank(self) -> tuple[int, bool, float]:
+        """The sort key, best first: the number of lost components, whether chance explains one, and the objective.
+
+        The surplus of unsound components is subtracted from the objective: their rows gain nothing by being equal.
+        """
+        fair = self.objective - float(self.soundness.surplus.sum())
+        return self.n_lost, self.soundness.is_doubtful, -fair
+
+    @property
+    def has_agreement(self) -> bool:
+        """Whether so many starts reached this sound optimum that a better one is very rare."""
+        return self.n_starts >= AGREED and not self.soundness.n_unsound
+
+    def beats(self, other: "Run") -> bool:
+        """Return whether this run has fewer lost or unsound components, or an objective more than 0.001 higher."""
+        *troubles, objective = other.rank
+        return self.rank < (*troubles, objective - SAME)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedRun(Run):
+    """A run of `fit_em`.
+
+    Attributes
+    ----------
+    result : Fit
+        Result of the run.
+    """
+
+    result: Fit
+
+    @property
+    def fit(self) -> Fit:
+        return self.result
+
+
+def with_fit(run: Run, fit: Fit) -> FittedRun:
+    """Return a run with another result, of the same soundness."""
+    return FittedRun(run.soundness, fit, n_starts=run.n_starts)
+
+
+def ranked(runs: Iterable[Run]) -> list[Run]:
+    """Sort runs, best first, and merge those with the same optimum."""
+    kept: list[Run] = []
+    for run in sorted(runs, key=lambda run: run.rank):
+        same = [at for at, other in enumerate(kept) if abs(run.objective - other.objective) <= SAME]
+        if same:
+            kept[same[0]] = replace(kept[same[0]], n_starts=kept[same[0]].n_starts + run.n_starts)
+        else:
+            kept.append(run)
+    return kept
