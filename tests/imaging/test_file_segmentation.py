@@ -202,6 +202,21 @@ def test_labels_of_a_tiff_are_those_of_the_picture_as_a_whole(parameters, tmp_pa
     np.testing.assert_array_equal(again.shares, result.shares)
 
 
+@pytest.mark.usefixtures("small_edges")
+@pytest.mark.parametrize("shape", [(620, 90), (3, 310, 70)])
+@pytest.mark.parametrize(
+    "parts", [{"rowsperstrip": 7}, {"rowsperstrip": 100}, {"rowsperstrip": 999}, {"tile": (240, 48)}]
+)
+def test_labels_do_not_depend_on_the_parts_in_which_a_picture_is_stored(parts, shape, tmp_path):
+    pixels = scene(*shape, channels=1, noise=5)[..., 0]
+    path = tiff(tmp_path / "in.tif", pixels, compression="zlib", metadata=None, **parts)
+    with open_windows(path, ReadOptions()) as picture:
+        out = tmp_path / f"labels{label_suffix(picture.layout)}"
+    segmenter = GaussianMixtureSegmenter(3, smoothing=0, random_state=0)
+    segment_file(path, out, segmenter)
+    np.testing.assert_array_equal(tifffile.imread(out), Segmentation.of(read_picture(path), segmenter).labels)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_edges")
 @pytest.mark.parametrize("names", ["cyx", "tcyx", "czyx", "tczyx"])
