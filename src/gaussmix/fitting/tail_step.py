@@ -121,8 +121,8 @@ class TailStep:
         moments, form = self.moments, FORMS[self.moments.form]
         scaled = moments.scaled_counts
         assert scaled is not None
-        held = _held(moments)
-        centers = moments.shifts / np.where(held, scaled, np.inf)[:, None]
+        centers = np.zeros_like(moments.shifts)  # of a component without rows, or of rows too far to have a weight
+        np.divide(moments.shifts, scaled[:, None], out=centers, where=(_held(moments) & (scaled > 0))[:, None])
         about = moments.scatter - form.products(scaled[:, None] * centers, centers)
         shape = (-1, *[1] * (about.ndim - 1)) if form.components_per_scatter(len(scaled)) == 1 else ()
         alpha = self.alpha.reshape(shape) if shape else self.alpha[0]
