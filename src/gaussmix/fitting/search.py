@@ -27,6 +27,7 @@ from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.starts import draw_starts, start_from_labels, usual_starts
 from gaussmix.fitting.stopping import RemainingGain, Stop
+from gaussmix.fitting.tail_starts import draw_tail_starts
 from gaussmix.fitting.wide_starts import draw_wide_starts
 
 ALL_ROWS = 20_000
@@ -181,10 +182,12 @@ def _explore(
     runs, found = [], None
     for at in numbers[::size]:
         some = numbers[at : at + size]
-        if background is None:
-            starts = draw_starts(data, structure, n_components, some, streams, _copied(state))
-        else:
+        if background is not None:
             starts = draw_noise_starts(data, background, structure, n_components, some, streams)
+        elif search.update.initial_degrees is not None:
+            starts = draw_tail_starts(data, structure, n_components, some, streams, _copied(state))
+        else:
+            starts = draw_starts(data, structure, n_components, some, streams, _copied(state))
         raced = search.race(starts)
         rng = next(streams)
         if found is None or raced[0].beats(found):
