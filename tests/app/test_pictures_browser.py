@@ -195,7 +195,7 @@ def test_segments_are_renamed_merged_hidden_and_separated(page):
     page.get_by_role("button", name="Hide Segment 1").click()
     page.wait_for_timeout(600)
     np.testing.assert_array_equal(image_in(saved(page, "Labels")[1]), np.array([0, 1, 2, 0])[plain])
-    visible = image_in(saved(page, "Visible cut-out")[1])
+    visible = image_in(saved(page, "Cut-out")[1])
     np.testing.assert_array_equal(visible[..., 3] > 0, plain != 1)
     np.testing.assert_array_equal(shown(page)[..., 3] > 0, plain != 1)
     page.get_by_role("button", name="Separate").click()
@@ -219,7 +219,51 @@ def test_each_view_draws_the_picture(view, page):
     page.wait_for_timeout(300)
     drawn = shown(page)
     assert (drawn != segments).any()
-    assert ((drawn[..., :3] == blocks(HEIGHT, WIDTH)).all()) == (view in ("picture", "cut-out"))
+    alike = (drawn[..., :3] == blocks(HEIGHT, WIDTH)).all(axis=-1)
+    if view == "cut-out":
+        assert 0 < alike.mean() < 1
+        np.testing.assert_array_equal(alike, drawn[..., 3] > 0)
+    else:
+        assert alike.all() == (view == "picture")
+
+
+def test_the_cut_out_is_the_chosen_segment_or_those_that_are_not_hidden(page):
+    opened(page)
+    set_number(page, 4)
+    labels = image_in(saved(page, "Labels")[1])
+    page.get_by_label("View").select_option("cut-out")
+    for number in (2, 0, 3):
+        choose(page, f"Segment {number}")
+        np.testing.assert_array_equal(shown(page)[..., 3] > 0, labels == number)
+        np.testing.assert_array_equal(image_in(saved(page, "Cut-out")[1])[..., 3] > 0, labels == number)
+    for number in (0, 1, 2, 3):
+        page.get_by_role("button", name=f"Hide Segment {number}").click()
+        np.testing.assert_array_equal(shown(page)[..., 3] > 0, labels > number)
+    page.get_by_role("button", name="Cut-out", exact=True).click()
+    page.wait_for_selector("#error >> text=All segments are hidden")
+
+
+def test_with_hints_the_cut_out_leaves_out_the_background(page):
+    opened(page)
+    paint_two_hints(page)
+    page.get_by_label("View").select_option("cut-out")
+    labels = image_in(saved(page, "Labels")[1])
+    np.testing.assert_array_equal(shown(page)[..., 3] > 0, labels == 1)
+    np.testing.assert_array_equal(image_in(saved(page, "Cut-out")[1])[..., 3] > 0, labels == 1)
+
+
+def test_the_page_says_whether_a_preview_or_the_exact_fit_is_shown(page):
+    opened(page)
+    assert page.locator(".fit-state").inner_text() == "Exact fit"
+    page.route("**/picture/fit", lambda route: None)
+    page.get_by_label("Number of segments").fill("3")
+    page.wait_for_selector(".fit-state:text-is('Preview')")
+    page.wait_for_selector("text=Files are saved from the exact fit")
+    assert page.get_by_role("button", name="Labels", exact=True).is_disabled()
+    page.unroute("**/picture/fit")
+    set_number(page, 2)
+    page.wait_for_selector(".fit-state:text-is('Exact fit')")
+    assert page.get_by_text("Files are saved from the exact fit").is_hidden()
 
 
 def test_histograms_have_a_curve_for_each_segment(page):
@@ -295,4 +339,18 @@ def test_a_saved_model_is_used_again(page):
     set_number(page, 2)
     page.get_by_label("Model file").set_input_files({"name": "m.json", "mimeType": "application/json", "buffer": model})
     page.wait_for_selector("#status:text('Segments of m.json')")
+    page.wait_for_selector(".fit-state:text-is('By the saved model')")
     assert saved(page, "Labels")[1] == labels
+
+
+def test_a_file_that_is_no_model_leaves_the_fit_as_it_is(page):
+    opened(page)
+    set_number(page, 3)
+    labels = saved(page, "Labels")[1]
+    for name, content in (("notes.json", b"[]"), ("empty.json", b""), ("picture.json", png(blocks(HEIGHT, WIDTH)))):
+        page.get_by_label("Model file").set_input_files(
+            {"name": name, "mimeType": "application/json", "buffer": content}
+        )
+        page.wait_for_selector(f"#error:has-text('{name} is not the model of a segmenter')")
+        page.expected("400 (Bad Request)")
+        assert saved(page, "Labels")[1] == labels

@@ -148,7 +148,7 @@ def _use_model(session: PictureSession, request: Request, content: Any) -> Any:
         try:
             session.use_model(path)
         except ValueError as error:
-            raise ValueError(str(error).replace(f"{folder}/", "")) from None
+            raise ValueError(str(error).replace(str(path), request.query_params.get("name", path.name))) from None
     return session.state()
 
 

@@ -22,7 +22,7 @@ export function clientOf(id) {
     setSegments: (segments) => put(`${base}/segments`, JSON.stringify(segments)),
     fit: () => post(`${base}/fit`),
     prepare: () => post(`${base}/prepare`),
-    useModel: (file) => put(`${base}/model`, file),
+    useModel: (file) => put(`${base}/model?name=${encodeURIComponent(file.name)}`, file),
     lines: () => get(`${base}/lines`),
 
     /** Fit a preview; return { state, labels }. */

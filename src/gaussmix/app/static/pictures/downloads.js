@@ -1,7 +1,7 @@
 // What the user takes away: files, the command line and lines of Python.
 
 import { button, element, group } from "../dom.js";
-import { guarded, say } from "../status.js";
+import { complain, guarded, say } from "../status.js";
 
 /** The downloads of a picture; `info` returns its name and suffix. */
 export class Downloads {
@@ -10,7 +10,7 @@ export class Downloads {
     this.info = info;
     const save = (text, what, ending, title, options) => button(text, () => this.save(what, ending, options), { title, data: { what } });
     const maps = info.suffix === ".png" ? ".zip" : info.suffix;
-    this.visible = save("Visible cut-out", "cutout", "cut-out.png", "The picture without hidden segments, as transparent PNG", visible);
+    this.visible = save("Cut-out", "cutout", "cut-out.png", "What the view Cut-out shows, as transparent PNG", visible);
     this.full = [
       this.visible,
       save("Labels", "labels", `labels${info.suffix}`, "The number of the segment of each pixel, with the geometry of the picture"),
@@ -33,13 +33,15 @@ export class Downloads {
       model.value = "";
     });
     const open = button("Use a saved model", () => model.click(), { title: "Label this picture by a model saved here or by gaussmix segment" });
-    this.node = group("Save", element("div", { class: "row downloads" }, ...this.full, this.hints),
+    this.note = element("p", { class: "advice", hidden: true }, "The segments shown are a preview. Files are saved from the exact fit to all pixels.");
+    this.node = group("Save", this.note, element("div", { class: "row downloads" }, ...this.full, this.hints),
       element("div", { class: "row" }, open, model), this.details);
     this.show(false, false);
   }
 
-  /** Enable the downloads of a full result, and that of hints. */
-  show(isFull, hasHints) {
+  /** Enable the downloads of a full result, and that of hints; say if a preview is shown. */
+  show(isFull, hasHints, isPreview = false) {
+    this.note.hidden = !isPreview;
     for (const each of this.full) each.disabled = !isFull;
     this.hints.hidden = !hasHints;
     this.refresh();
@@ -55,6 +57,10 @@ export class Downloads {
   }
 
   async save(what, ending, segments = () => []) {
+    if (what === "cutout" && segments().length === 0) {
+      complain("All segments are hidden: show one to cut it out.");
+      return;
+    }
     say("Writing the file");
     const done = await guarded(async () => {
       await this.client.download(what, `${stemOf(this.info.name)}-${ending}`, segments());

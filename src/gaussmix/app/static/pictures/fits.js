@@ -15,7 +15,7 @@ export class Fits {
   constructor({ client, send, settings, plane, onPreview, onFull, onError, onBusy }) {
     Object.assign(this, { client, send, settings, plane, onPreview, onFull, onError, onBusy });
     this.running = this.waiting = this.closed = false;
-    this.timer = 0;
+    this.timer = this.turn = 0;
     this.job = "";
     this.changed = 0;
   }
@@ -39,6 +39,15 @@ export class Fits {
     this.full();
   }
 
+  /** Stop: what is shown comes from elsewhere. */
+  stop() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.waiting = false;
+    this.turn += 1;
+    this.drop();
+  }
+
   /** Cancel the full fit. */
   drop() {
     if (this.job) cancel(this.job);
@@ -48,16 +57,20 @@ export class Fits {
   async run() {
     this.running = true;
     let failed = null;
+    let { turn } = this;
     while (this.waiting && !this.closed) {
       this.waiting = false;
       failed = null;
+      ({ turn } = this);
       const begin = this.changed;
       try {
         await this.send();
         const plane = { ...this.plane() };
         const settings = this.settings();
         if (!settings) continue;
-        this.onPreview(await this.client.preview(plane, settings), plane);
+        const found = await this.client.preview(plane, settings);
+        if (turn !== this.turn) continue;
+        this.onPreview(found, plane);
         performance.measure(TIMES.preview, { start: begin, end: performance.now() });
         this.first = begin;
       } catch (error) {
@@ -65,7 +78,7 @@ export class Fits {
       }
     }
     this.running = false;
-    if (this.closed) return;
+    if (this.closed || turn !== this.turn) return;
     if (!this.settings()) {
       this.onBusy(false);
       return;
@@ -80,15 +93,17 @@ export class Fits {
   async full() {
     this.timer = 0;
     const begin = this.first ?? this.changed;
+    const { turn } = this;
+    const isOld = () => this.waiting || this.running || this.closed || turn !== this.turn;
     let mine = "";
     try {
       const plane = { ...this.plane() };
       const all = await this.client.labelAll(plane);
-      if (this.waiting || this.running || this.closed) return;
+      if (isOld()) return;
       this.onPreview(all, plane);
       performance.measure(TIMES.all, { start: begin, end: performance.now() });
       mine = (await this.client.fit()).job;
-      if (this.waiting || this.running || this.closed) {
+      if (isOld()) {
         cancel(mine);
         return;
       }
@@ -100,7 +115,7 @@ export class Fits {
       performance.measure(TIMES.full, { start: begin, end: performance.now() });
       this.onBusy(false);
     } catch (error) {
-      if (this.closed || (this.job !== mine && mine)) return;
+      if (this.closed || turn !== this.turn || (this.job !== mine && mine)) return;
       this.job = "";
       this.onBusy(false);
       if (error instanceof Canceled) say("Canceled. The segments shown are a preview; change a setting to fit again.");

@@ -8,10 +8,12 @@ import { Downloads } from "./downloads.js";
 import { Fits } from "./fits.js";
 import { Hints, UNKNOWN } from "./hints.js";
 import { drawHistograms } from "./histograms.js";
+import { merged, separated } from "./merging.js";
 import { Panel } from "./panel.js";
 import { Readout } from "./readout.js";
 import { Segments } from "./segments.js";
 import { Slices } from "./slices.js";
+import { describe, fileName } from "./texts.js";
 import { Tools } from "./tools.js";
 import { View } from "./view.js";
 
@@ -38,6 +40,7 @@ class Room {
     this.info = info;
     this.segments = info.segments;
     this.result = info.result;
+    this.withModel = info.with_model;
     this.usesHints = info.settings.use_hints;
     this.selected = this.usesHints ? OBJECT : 0;
     this.nHinted = info.n_hinted;
@@ -82,15 +85,15 @@ class Room {
     });
     this.downloads = new Downloads(client, info, {
       onModel: (file) => guarded(() => this.useModel(file)),
-      visible: () => this.segments.map((each, at) => (each.hidden ? -1 : at)).filter((at) => at >= 0),
+      visible: () => this.cutOut,
     });
     this.histograms = element("div", { class: "histograms" });
-    this.histogramGroup = element("details", { class: "group", open: true },
+    this.histogramGroup = element("details", { class: "group histogram-group", open: true },
       element("summary", {}, "Channels and densities"), this.histograms);
     this.saveSegments = debounced(() => guarded(() => this.putSegments()), 200);
     this.drawChannels = debounced(() => this.showHistograms(), 250);
     this.stage = element("div", { class: "picture-room" }, this.tools.node, this.view.node, this.slices.node,
-      element("div", { class: "picture-foot" }, this.readout.node, this.tools.help));
+      element("div", { class: "picture-foot" }, this.readout.node, this.tools.help, this.fitState = element("span", { class: "fit-state" })));
     this.panel = [this.settings.node, this.list.node, this.downloads.node, this.histogramGroup];
   }
 
@@ -98,6 +101,7 @@ class Room {
     this.tools.show(this.usesHints, this.rows(), this.selected);
     this.tools.views.value = this.view.mode = this.usesHints ? "overlay" : "segments";
     await this.goTo(this.plane);
+    say(describe(this.info, this.result));
     if (!this.result?.is_full) this.fits.request({ soon: true });
     else {
       this.showResult();
@@ -105,7 +109,6 @@ class Room {
     }
     const [direction] = this.info.directions;
     this.tools.size.value = Math.max(2, Math.round(Math.max(direction.width, direction.height) / 90));
-    say(describe(this.info));
   }
 
   /** Show another plane. */
@@ -152,6 +155,7 @@ class Room {
   }
 
   take(state) {
+    this.withModel = state.with_model;
     const keepsNames = this.editing && state.segments.length === this.segments.length;
     if (!keepsNames) this.segments = state.segments;
     this.result = state.result;
@@ -168,9 +172,19 @@ class Room {
 
   showBusy(isBusy) {
     this.stage.setAttribute("aria-busy", String(isBusy));
-    this.downloads.show(!isBusy && Boolean(this.result?.is_full), this.nHinted > 0);
+    this.isBusy = isBusy;
+    this.showFitState();
     if (isBusy && this.usesHints && this.nHinted === 0) say("Paint a stroke inside the object.");
     else if (isBusy) say("Fitting");
+  }
+
+  /** Say whether a preview or the exact fit is shown; files are saved from the latter. */
+  showFitState() {
+    const isShown = this.shownSegments().length > 0;
+    const isExact = isShown && !this.isBusy && this.result.is_full;
+    this.fitState.textContent = !isShown ? "" : !isExact ? "Preview" : this.withModel ? "By the saved model" : "Exact fit";
+    this.fitState.classList.toggle("is-preview", isShown && !isExact);
+    this.downloads.show(isExact, this.nHinted > 0, isShown && !isExact);
   }
 
   /** Draw the picture, the hints and the list with the current colors. */
@@ -186,7 +200,7 @@ class Room {
   showList() {
     this.selected = Math.max(0, Math.min(this.selected, this.rows().length - 1));
     this.list.show(this.rows(), this.selected, { canCut: this.info.directions[0].axis < 0, usesHints: this.usesHints });
-    this.downloads.show(this.downloads.full[0].disabled === false, this.nHinted > 0);
+    this.showFitState();
     this.tools.show(this.usesHints, this.rows(), this.selected);
   }
 
@@ -235,16 +249,26 @@ class Room {
 
   /** Colors by class: of segments alone, of segments above the picture, and which are hidden. */
   classColors() {
-    const colors = { flat: [], tint: [], hidden: [] };
+    const colors = { flat: [], tint: [], hidden: [], outside: [] };
+    const { cutOut } = this;
     for (let at = 0; at < Math.max(this.nPending, 20); at++) colors.tint[at] = distinctColor(at);
     this.shownSegments().forEach((segment, number) => {
       for (const at of segment.classes) {
         colors.flat[at] = this.usesHints ? this.tint(number) : this.flat(number);
         colors.tint[at] = this.tint(number);
         colors.hidden[at] = segment.hidden;
+        colors.outside[at] = !cutOut.includes(number);
       }
     });
     return colors;
+  }
+
+  /** Segments that are cut out: those shown; if none is hidden, all but the background, or without hints the chosen one. */
+  get cutOut() {
+    const all = this.shownSegments().map((_, number) => number);
+    const shown = all.filter((number) => !this.segments[number].hidden);
+    if (shown.length < all.length || all.length < 2) return shown;
+    return this.usesHints ? all.filter((number) => !this.segments[number].classes.includes(0)) : [Math.min(this.selected, all.length - 1)];
   }
 
   get paintedClass() {
@@ -259,6 +283,10 @@ class Room {
       if (this.plane === plane && found) this.view.uncertainty = found;
     }
     this.redraw();
+    if (mode === "cut-out" && this.shownSegments().length) {
+      const names = this.cutOut.map((number) => this.nameOf(number)).join(", ");
+      say(`Cut out: ${names || "nothing"}. ${this.usesHints ? "Hide" : "Choose another segment, or hide"} segments to change that.`);
+    }
   }
 
   setMode(usesHints) {
@@ -283,7 +311,7 @@ class Room {
     if (number >= this.rows().length) return;
     this.selected = number;
     if (this.usesHints && ["look", "erase"].includes(this.tools.tool)) this.tools.choose("brush");
-    this.showList();
+    this.showChoice();
     say(`${this.rows()[number].name} chosen`);
   }
 
@@ -292,9 +320,15 @@ class Room {
     const number = this.shownSegments().findIndex((each) => each.classes.includes(label));
     if (number < 0) return;
     this.selected = number;
-    this.showList();
+    this.showChoice();
     this.list.list.querySelectorAll("li")[number]?.scrollIntoView({ block: "nearest" });
     say(`${this.nameOf(number)} chosen`);
+  }
+
+  /** Show which segment is chosen; the cut-out may be that segment. */
+  showChoice() {
+    if (this.view.mode === "cut-out") this.redraw();
+    else this.showList();
   }
 
   edit(number, values) {
@@ -307,19 +341,13 @@ class Room {
   }
 
   merge(number, other) {
-    const [first, second] = [Math.min(number, other), Math.max(number, other)];
-    const [a, b] = [this.segments[first], this.segments[second]];
-    const both = { ...a, classes: [...a.classes, ...b.classes].sort((p, q) => p - q), name: a.name || b.name, color: a.color || b.color };
-    this.segments = this.segments.filter((_, at) => at !== second).map((each, at) => (at === first ? both : each));
-    this.selected = first;
-    this.edit(first, {});
+    this.segments = merged(this.segments, number, other);
+    this.selected = Math.min(number, other);
+    this.edit(this.selected, {});
   }
 
   split(number) {
-    const { classes, ...rest } = this.segments[number];
-    const parts = classes.map((at, place) => (place ? { classes: [at], name: "", color: "", hidden: rest.hidden } : { ...rest, classes: [at] }));
-    this.segments = [...this.segments.slice(0, number), ...parts, ...this.segments.slice(number + 1)]
-      .sort((p, q) => p.classes[0] - q.classes[0]);
+    this.segments = separated(this.segments, number);
     this.edit(number, {});
   }
 
@@ -388,8 +416,9 @@ class Room {
 
   /** Label the picture by the model in a file. */
   async useModel(file) {
-    this.fits.drop();
     const state = await this.client.useModel(file);
+    this.fits.stop();
+    forgive();
     if (this.usesHints) {
       this.usesHints = false;
       this.settings.showMode(false);
@@ -424,14 +453,3 @@ class Room {
     this.tools.close();
   }
 }
-
-function describe(info, result) {
-  const size = info.shape.join(" \u00d7 ");
-  const channels = info.channels.length === 1 ? "1 channel" : `${info.channels.length} channels`;
-  return `${size}, ${channels}${result ? `; ${result.n_classes} classes, smoothing ${Number(result.smoothing.toPrecision(2))}` : ""}`;
-}
-
-function fileName(name) {
-  return name.replace(/[^\p{L}\p{N}]+/gu, "-").toLowerCase() || "segment";
-}
-

@@ -18,7 +18,7 @@ export class View {
       this.canvas, this.hintCanvas, this.box, this.ring);
     this.node = element("div", { class: "picture-scroll" }, this.sheet);
     this.mode = "segments";
-    this.palette = { flat: [], tint: [], hidden: [] };
+    this.palette = { flat: [], tint: [], hidden: [], outside: [] };
     this.labels = this.uncertainty = null;
     this.zoom = 0; // 0: as large as fits
     this.size = { width: 1, height: 1, aspect: 1 };
@@ -59,7 +59,7 @@ export class View {
   }
 
   drawCutOut(out) {
-    const shown = packed(this.palette.flat, this.palette.hidden);
+    const shown = packed(this.palette.flat, this.palette.outside);
     const { base, labels } = this;
     for (let i = 0; i < out.length; i++) out[i] = shown[labels[i]] === 0 ? 0 : base[i];
   }
