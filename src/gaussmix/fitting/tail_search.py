@@ -9,19 +9,18 @@ add little to its likelihood, the moves of the normal search suffice; otherwise 
 from collections.abc import Iterable
 from dataclasses import replace
 
-import numpy as np
-
 from gaussmix.core.mixture import Mixture
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import LAST, SHORT, Multistart
-from gaussmix.fitting.runs import Run, ranked
-from gaussmix.fitting.stopping import MARGIN
+from gaussmix.fitting.runs import SAME, Run, ranked
+from gaussmix.fitting.stopping import MARGIN, RemainingGain
 
 OWN_STARTS = 4
 """Number of starts besides normal optima, unless the caller wants more."""
 
 _NORMAL_OPTIMA = 2  # from which runs start
 _FINISHERS = 2  # starts that run to convergence, besides the best normal optimum
+_ROUGHLY = 0.1  # nats of gain ahead, with which a run that is not the best ends
 
 
 def normal_update(update: MaximumLikelihood) -> MaximumLikelihood:
@@ -51,13 +50,10 @@ def race_of_tails(search: Multistart, normal: list[Run], starts: Iterable[Mixtur
     from_normal = [run.mixture for run in normal[:_NORMAL_OPTIMA]]
     short = search.short_runs(search.in_time([*from_normal, *starts]), SHORT)
     first = search.go_on(short[0], LAST)
-    best = first
     finished = [first]
-    for run in [run for run in ranked(short) if not _is_same(run, short[0])][:_FINISHERS]:
-        finished.append(search.go_on(run, LAST, to_beat=best))
+    for run in [run for run in ranked(short) if abs(run.objective - short[0].objective) > SAME][:_FINISHERS]:
         best = ranked(finished)[0]
+        longer = search.go_on(run, LAST, rule=RemainingGain(_ROUGHLY, to_beat=best.objective))
+        finished.append(search.go_on(longer, LAST, rule=search.near) if longer.beats(best) else longer)
+    best = ranked(finished)[0]
     return ranked(finished), best.beats(first) or first.objective - normal[0].objective > MARGIN
-
-
-def _is_same(run: Run, other: Run) -> bool:
-    return bool(np.isclose(run.objective, other.objective, rtol=0, atol=1e-9))
