@@ -190,9 +190,10 @@ class MaximumLikelihood(AbstractUpdate):
 
     def _maximize_tails(self, tails: TailStep) -> Step:
         step = self._maximize(tails.mixture, tails.sums(), is_start=False)
-        degrees = tails.degrees()
+        degrees, before = tails.degrees(), tails.mixture.degrees_of_freedom
+        assert before is not None
         if step.collapsed.any():  # no rows are apart, so none says anything of the tails
-            degrees = np.where(step.collapsed, tails.mixture.degrees_of_freedom, degrees)
+            degrees = np.where(step.collapsed, before, degrees)
         mixture = replace(step.mixture, degrees_of_freedom=degrees)
         return replace(step, mixture=mixture, tails=tails)
 

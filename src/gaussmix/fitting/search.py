@@ -155,7 +155,9 @@ def _compiled_normal(
     if reference.update.initial_degrees is None or n_components == 1:
         return None
     settings = replace(reference.settings, watch=None)
-    return _compiled(replace(reference, update=normal_update(reference.update), settings=settings), structure, n_components)
+    return _compiled(
+        replace(reference, update=normal_update(reference.update), settings=settings), structure, n_components
+    )
 
 
 def _explore_tails(
