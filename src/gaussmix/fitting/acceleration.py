@@ -309,7 +309,8 @@ class Accelerator(AbstractAccelerator):
             return None
         assert self._anchor is not None
         moments, k = _moments_of(proposed, self._anchor), self._anchor.n_components
-        if not (moments.counts > _LEAST_SHARE * self._results[-1][:k]).all():
+        counts = self._results[-1][:k]
+        if not ((moments.counts > _LEAST_SHARE * counts) | (counts == 0)).all():
             return None
         if moments.background is not None and not moments.background > _LEAST_SHARE * self._results[-1][-1]:
             return None
