@@ -97,6 +97,7 @@ PYTHON_ONLY = {
         "_RESOLUTION",
     ): "The Python M-step works in whitened units. A batch forms covariances, so a run ends earlier.",
     (m_step, "_EPSILON"): "The rounding of double precision.",
+    (m_step, "_INITIAL_DEGREES"): "Batches and compiled searches have no t distributions.",
 }
 
 

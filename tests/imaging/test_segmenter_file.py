@@ -55,6 +55,9 @@ def kept(segmenter, folder):
         ({"channel_axis": None, "bias_field": True, "smoothing": 0.5}, volume),
         ({"alpha": False, "covariance_type": "spherical"}, lambda seed: picture(seed, np.float32)),
         ({"channel_axis": -1, "covariance_type": "VVI"}, lambda seed: picture(seed, np.float64, 2)),
+        ({"family": "student"}, picture),
+        ({"family": "student", "covariance_type": "diag", "smoothing": 0}, picture),
+        ({"family": "student", "channel_axis": None, "smoothing": 0.5}, volume),
     ],
     ids=str,
 )
@@ -106,6 +109,16 @@ def test_the_file_is_that_of_the_mixture_too(tmp_path):
         GaussianMixtureSegmenter.load(tmp_path / "mixture.json")
 
 
+def test_a_gaussian_segmenter_has_no_degrees_of_freedom(tmp_path):
+    segmenter = fitted({"family": "student", "smoothing": 0, "covariance_type": "diag"})
+    segmenter.save(tmp_path / "m.json")
+    text = (tmp_path / "m.json").read_text()
+    assert "degrees_of_freedom" in text
+    (tmp_path / "m.json").write_text(text.replace('"student"', '"gaussian"'))
+    with pytest.raises(ModelFileError, match="its family is 'gaussian', but its mixture has degrees of freedom"):
+        GaussianMixtureSegmenter.load(tmp_path / "m.json")
+
+
 def test_only_a_fitted_segmenter_is_saved(tmp_path):
     with pytest.raises(NotFittedError):
         GaussianMixtureSegmenter().save(tmp_path / "m.json")
@@ -134,6 +147,7 @@ def test_without_neighbors_that_differ_contrast_is_kept(tmp_path):
         (("free_energies",), ["a"], "free_energies has 'a'"),
         (("parameters", "n_components"), 2, "n_components is 2, but its mixture has 3"),
         (("parameters", "components_per_class"), 2, "2 components per class do not fit"),
+        (("parameters", "family"), "cauchy", "family must be one of"),
         (("parameters", "position"), 1.0, "3 features; its pictures give 5"),
         (("parameters", "color_space"), "gray", "3 features; its pictures give 1"),
         (("parameters", "color_space"), "hsv", "color_space must be one of"),

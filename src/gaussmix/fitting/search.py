@@ -28,6 +28,7 @@ from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.starts import draw_starts, start_from_labels, usual_starts
 from gaussmix.fitting.stopping import RemainingGain, Stop
 from gaussmix.fitting.tail_search import OWN_STARTS, normal_update, race_of_tails
+from gaussmix.fitting.tail_starts import draw_tail_starts
 from gaussmix.fitting.wide_starts import draw_wide_starts
 
 ALL_ROWS = 20_000
@@ -173,7 +174,7 @@ def _explore_tails(
     settings = search.settings
     numbers = range(settings.n_starts if settings.all_starts else min(settings.n_starts, OWN_STARTS))
     streams = itertools.islice(_streams(seed), _STREAMS_OF_SAMPLE, None)
-    starts = draw_starts(search.data, structure, n_components, numbers, streams, first)
+    starts = draw_tail_starts(search.data, structure, n_components, numbers, streams, first)
     tails, needs_moves = race_of_tails(search, [optimum, *(run for run in runs if optimum.beats(run))], starts)
     rng = next(streams)
     best = search.refill(tails[0], rng)
@@ -218,10 +219,12 @@ def _explore(
     runs, found = [], None
     for at in numbers[::size]:
         some = numbers[at : at + size]
-        if background is None:
-            starts = draw_starts(data, structure, n_components, some, streams, _copied(state))
-        else:
+        if background is not None:
             starts = draw_noise_starts(data, background, structure, n_components, some, streams)
+        elif search.update.initial_degrees is not None:
+            starts = draw_tail_starts(data, structure, n_components, some, streams, _copied(state))
+        else:
+            starts = draw_starts(data, structure, n_components, some, streams, _copied(state))
         raced = search.race(starts)
         rng = next(streams)
         if found is None or raced[0].beats(found):

@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.errors import ModelFileError
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.model_file import StoredMixture, document_in, model_of, numbers_of, write_model
+from gaussmix.core.model_file import EXTENDED_VERSION, StoredMixture, document_in, model_of, numbers_of, write_model
+from gaussmix.core.model_file import VERSION as MIXTURE_VERSION
 from gaussmix.core.saving import vectors_of
 from gaussmix.imaging.images.inputs import MAX_CLASSES
 from gaussmix.imaging.parameter_checks import check_parameters
@@ -34,6 +35,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "bias_field": (bool,),
     "order": (str, int, float, list, _ABSENT),
     "covariance_type": (str,),
+    "family": (str,),
     "components_per_class": (int,),
     "contrast": (bool, int, str),
     "connected": (bool,),
@@ -142,7 +144,8 @@ def write_segmenter(path: str | PathLike[str], stored: StoredSegmenter, mixture:
         "free_energies": list(fit.free_energies),
         "outliers": None if outliers is None else _document_of(outliers),
     }
-    model = StoredMixture(mixture.weights, mixture.means, mixture.covariance, mixture.feature_names)
+    moments = (mixture.weights, mixture.means, mixture.covariance)
+    model = StoredMixture(*moments, mixture.feature_names, degrees_of_freedom=mixture.degrees_of_freedom)
     write_model(path, model, vectors_of(mixture), {"segmenter": part})
 
 
@@ -157,7 +160,7 @@ def read_segmenter(path: str | PathLike[str]) -> StoredSegmenter:
     """
     try:
         with np.errstate(all="ignore"):
-            document = document_in(path)
+            document = document_in(path, versions=(MIXTURE_VERSION, EXTENDED_VERSION))
             if "segmenter" not in document:
                 raise ModelFileError("it is that of a mixture without a segmenter; gaussmix.load reads it")
             return _segmenter_of(document)
@@ -173,6 +176,8 @@ def _segmenter_of(document: dict[str, Any]) -> StoredSegmenter:
     n_axes, n_channels = (_whole(part, name) for name in ("n_axes", "n_channels"))
     if n_axes not in (2, 3):
         raise ModelFileError(f"n_axes is {n_axes}, not 2 or 3")
+    if parameters["family"] == "gaussian" and mixture.degrees_of_freedom is not None:
+        raise ModelFileError("its family is 'gaussian', but its mixture has degrees of freedom")
     is_seeded, per_class = part.get("seeded"), parameters["components_per_class"]
     if not isinstance(is_seeded, bool):
         raise ModelFileError("seeded is not true or false")
@@ -234,7 +239,8 @@ def _outliers_of(part: dict[str, Any], mixture: Mixture, *, is_seeded: bool) -> 
 
 def _mixture_of(document: dict[str, Any]) -> Mixture:
     stored = model_of(document)
-    return Mixture(stored.weights, stored.means, stored.covariance, stored.feature_names)
+    moments = (stored.weights, stored.means, stored.covariance)
+    return Mixture(*moments, stored.feature_names, degrees_of_freedom=stored.degrees_of_freedom)
 
 
 def _document_of(mixture: Mixture) -> dict[str, Any]:
