@@ -25,6 +25,7 @@ PAGES = {
         "classification",
         "missing_values",
         "measurement_errors",
+        "rows_that_do_not_belong",
         "anomalies",
         "inverse_problem",
         "digits",

@@ -327,6 +327,29 @@ def test_what_is_no_table_is_refused_with_a_reason(page, content, message):
     page.expected("400")
 
 
+@pytest.mark.parametrize(
+    ("control", "wrong", "right", "action", "message"),
+    [
+        (".group:nth-of-type(2) input[type=text]", "9:1", "1:2", "Search models", "such as 1:9"),
+        (".group:nth-of-type(2) input[type=number]", "-1", "1", "Search models", "Seed must be a whole number from 0"),
+        ("label:text-is('Passes') + input", "0", "2", "Run EM", "Passes must be a whole number from 1 to 500"),
+        ("label:text-is('Alpha') + input", "2", "0.1", "Outliers", "Alpha must be above 0 and below 1"),
+    ],
+)
+def test_an_error_goes_when_it_is_corrected(page, eruptions, control, wrong, right, action, message):
+    opened(page, eruptions)
+    page.locator(f"#panel {control}").fill(wrong)
+    page.get_by_role("button", name=action, exact=True).click()
+    page.wait_for_selector(f"#error:has-text('{message}')")
+    page.locator(f"#panel {control}").fill(right)
+    page.get_by_role("button", name=action, exact=True).click()
+    page.wait_for_selector("#error", state="hidden")
+    page.wait_for_timeout(300)
+    assert page.locator("#error").is_hidden()
+    if action != "Outliers":  # which the page checks itself
+        page.expected("400")
+
+
 def test_a_table_of_text_says_what_it_needs(page):
     page.set_input_files("#file", {"name": "words.csv", "mimeType": "text/csv", "buffer": b"a,b\nx,y\nz,w\n"})
     page.wait_for_selector(".legend :text('Choose columns of numbers')")

@@ -493,6 +493,9 @@ def test_noise_is_fitted_applied_and_compared(tmp_path):
     np.testing.assert_array_equal(found["label"], mixture.labels(rows))
     chosen = succeeds("select", table, "-k", "3", "--covariance-type", "EII", "--noise", "--json")
     assert json.loads(chosen.stdout)["best"]["noise"] is True
+    for said in (fails("outliers", model, table), fails("impute", table, "--model", model)):
+        assert "has uniform noise" in said
+        assert "without --noise" in " ".join(said.split())
 
 
 def test_fit_trims_rows_and_bounds_variances(table, rows, tmp_path):
@@ -504,3 +507,9 @@ def test_fit_trims_rows_and_bounds_variances(table, rows, tmp_path):
     np.testing.assert_allclose(Mixture.load(model).covariance.dense(), expected.covariances_, rtol=1e-9)
     assert "12 (share 0.1)" in printed.stdout
     assert "trim must be a share" in fails("fit", table, "--columns", "length,width", "-k", 3, "--trim", 2)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--trim", 0.1), ("--max-variance-ratio", 5)])
+def test_fit_names_the_options_that_t_distributions_do_not_have(table, option, value):
+    said = fails("fit", table, "--columns", "length,width", "-k", 2, "--family", "student", option, value)
+    assert f"{option} is not defined for t distributions: leave out {option} or --family" in " ".join(said.split())

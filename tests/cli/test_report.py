@@ -6,7 +6,7 @@ import pytest
 from helpers.command_line import fails, run, succeeds
 from helpers.html_pages import assert_complete, named_eruptions
 
-import gaussmix.estimators.gaussian_ic
+import gaussmix.selection.all_families
 from gaussmix import Mixture
 from gaussmix.html_report import write_report
 
@@ -62,13 +62,13 @@ def test_command_names_the_library_that_is_missing(drawn, model_and_table, monke
 def test_interrupted_search_leaves_a_page_of_what_was_compared(model_and_table, monkeypatch):
     model, table, output = model_and_table
 
-    untouched = gaussmix.estimators.gaussian_ic.search_models
+    untouched = gaussmix.selection.all_families.search_models
 
     def interrupted(rows, cells, **options):
         untouched(rows, set(sorted(cells)[:2]), **options)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gaussmix.estimators.gaussian_ic, "search_models", interrupted)
+    monkeypatch.setattr(gaussmix.selection.all_families, "search_models", interrupted)
     result = run("report", model, table, "-k", "1:3", "-o", output)
     assert result.exit_code == 130
     assert result.stderr == "Interrupted: the report has the models that were compared until then.\n"

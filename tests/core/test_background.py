@@ -9,7 +9,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from gaussmix import Mixture, StoredMoments, compare_mixtures, merge_components, trace_em
+from gaussmix import Mixture, compare_mixtures, merge_components, trace_em
 from gaussmix.components.distances import mixture_wasserstein, total_variation
 from gaussmix.convert import to_matlab, to_onnx, to_sklearn
 from gaussmix.core.affine import mapped
@@ -170,7 +170,6 @@ def test_what_is_defined_for_components_alone_says_so(noisy, rows):
         lambda: total_variation(noisy, noisy), lambda: mixture_wasserstein(noisy, noisy),
         lambda: compare_mixtures(noisy, noisy), lambda: merge_components(noisy, method="ridgeline-ratio"),
         lambda: to_sklearn(noisy), lambda: to_matlab(noisy), lambda: to_onnx(noisy), lambda: trace_em(rows, noisy),
-        lambda: StoredMoments.of(noisy, rows),
     ]  # fmt: skip
     for call in refusals:
         with pytest.raises(ValueError, match="without_noise"):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import lognorm, norm
 
-from gaussmix import GaussianMixture, Mixture
+from gaussmix import GaussianMixture, Mixture, StudentMixture
 from gaussmix.diagnostics import inspect_fit, inspect_rows
 
 
@@ -122,6 +122,27 @@ def test_noise_that_a_fit_spreads_over_its_components_is_reported(share):
     rows = np.r_[rows_of_three(1000 - n), rng.uniform(-15, 35, (n, 2))]
     texts = flagged(GaussianMixture(3, random_state=0).fit(rows).report(rows))
     assert "outside the ellipsoid" in texts.get("not normal", "") or "collect outliers" in texts.get("wide", "")
+
+
+def rows_of_t(nu, n=600):
+    rng = np.random.default_rng(4)
+    rows = rng.standard_normal((n, 2)) / np.sqrt(rng.chisquare(nu, (n, 1)) / nu)
+    return rows + np.where(np.arange(n) % 2, 30, 0)[:, None]
+
+
+@pytest.mark.parametrize("nu", [1.5, 2.5, 4.0, 8.0])
+def test_heavy_tails_are_those_of_a_t_mixture_but_not_of_a_normal_one(nu):
+    rows = rows_of_t(nu)
+    fitted = StudentMixture(2, degrees_of_freedom=nu, random_state=0).fit(rows)
+    assert "not normal" not in flagged(fitted.report(rows))
+    normal = Mixture.from_parameters([0.5, 0.5], fitted.means_, fitted.scale_matrices_)
+    assert "outside the ellipsoid" in flagged(inspect_fit(normal, None, rows))["not normal"]
+
+
+def test_far_rows_are_outside_the_ellipsoids_of_a_t_mixture():
+    rows = np.r_[rows_of_t(30.0), np.random.default_rng(0).uniform(-60, 60, (60, 2))]
+    fitted = StudentMixture(2, degrees_of_freedom=30, random_state=0).fit(rows)
+    assert "outside the ellipsoid" in flagged(fitted.report(rows))["not normal"]
 
 
 def test_skewed_components_name_the_column():

@@ -23,6 +23,7 @@ PAGES = {
     "bayes": 9,
     "missing-values": 3,
     "measurement-errors": 2,
+    "robust-mixtures": 4,
     "streams": 4,
     "criteria": 1,
     "merging": 1,
@@ -39,6 +40,8 @@ PAGES = {
     "speed": 0,
     "from-scikit-learn": 3,
     "from-mclust": 3,
+    "from-teigen": 1,
+    "from-tclust": 1,
 }
 """Page -> how many texts it shows that its examples print."""
 

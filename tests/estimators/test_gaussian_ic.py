@@ -15,7 +15,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-import gaussmix.estimators.gaussian_ic
+import gaussmix.selection.all_families
 from gaussmix import DegenerateDataWarning, DoubtfulModelWarning, GaussianMixture, GaussianMixtureIC
 from gaussmix.datasets import load_old_faithful
 from gaussmix.selection import Cell
@@ -273,7 +273,7 @@ def test_extension_with_other_data_is_refused_and_changes_nothing(search, erupti
 
 
 def test_interrupted_search_keeps_what_it_has_and_goes_on_later(eruptions, monkeypatch):
-    untouched = gaussmix.estimators.gaussian_ic.search_models
+    untouched = gaussmix.selection.all_families.search_models
 
     def interrupted(rows, cells, **options):
         untouched(rows, set(sorted(cells)[:2]), **options)
@@ -281,7 +281,7 @@ def test_interrupted_search_keeps_what_it_has_and_goes_on_later(eruptions, monke
 
     search = GaussianMixtureIC([1, 2], covariance_types=["EEE", "VVV"], random_state=0)
     with monkeypatch.context() as patch:
-        patch.setattr(gaussmix.estimators.gaussian_ic, "search_models", interrupted)
+        patch.setattr(gaussmix.selection.all_families, "search_models", interrupted)
         with pytest.raises(KeyboardInterrupt):
             search.fit(eruptions)
     assert len(search.results_) == 2
@@ -292,7 +292,7 @@ def test_interrupted_search_keeps_what_it_has_and_goes_on_later(eruptions, monke
 
 
 def test_time_budget_ends_the_search_and_an_extension_goes_on(eruptions, monkeypatch):
-    untouched = gaussmix.estimators.gaussian_ic.search_models
+    untouched = gaussmix.selection.all_families.search_models
 
     def late(rows, cells, *, done, deadline, **options):
         assert deadline < math.inf
@@ -303,7 +303,7 @@ def test_time_budget_ends_the_search_and_an_extension_goes_on(eruptions, monkeyp
 
     search = GaussianMixtureIC([1, 2], covariance_types=["EEE"], time_budget=0, random_state=0)
     with monkeypatch.context() as patch:
-        patch.setattr(gaussmix.estimators.gaussian_ic, "search_models", late)
+        patch.setattr(gaussmix.selection.all_families, "search_models", late)
         with pytest.warns(ConvergenceWarning, match="time_budget ended the search: 1 of 2 models were not fitted"):
             search.fit(eruptions)
     assert search.best_n_components_ == 1
@@ -316,7 +316,7 @@ def test_interrupted_before_the_first_model_is_no_fit(eruptions, monkeypatch):
     def interrupted(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gaussmix.estimators.gaussian_ic, "search_models", interrupted)
+    monkeypatch.setattr(gaussmix.selection.all_families, "search_models", interrupted)
     search = GaussianMixtureIC(random_state=0)
     with pytest.raises(KeyboardInterrupt):
         search.fit(eruptions)

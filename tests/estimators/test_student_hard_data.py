@@ -14,6 +14,7 @@ NAMES = [
     "one component less than rows",
     "fewer rows than columns",
     "more components than different rows",
+    "all rows equal",
     "all rows twice",
     "five different rows",
     "spike and slab",

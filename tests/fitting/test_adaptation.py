@@ -1,6 +1,7 @@
 """Adaptation: equations 11 to 14 of Reynolds, Quatieri and Dunn (2000), and groups as single adaptations."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.datasets import COVARIANCE_TYPES, TABLES
 
@@ -143,6 +144,8 @@ def test_bad_input_is_named(options, message):
         (np.zeros(3), "groups must have the shape"),
         ([np.nan, *[1.0] * (len(FEW) - 1)], "groups has no value at row 0"),
         (np.array(["a"] * (len(FEW) - 1) + [None], dtype=object), f"groups has no value at row {len(FEW) - 1}"),
+        (pd.array(["a", pd.NA] + ["a"] * (len(FEW) - 2), dtype="string"), "groups has no value at row 1"),
+        (np.array([1, "a"] + ["b"] * (len(FEW) - 2), dtype=object), "values that cannot be sorted"),
     ],
 )
 def test_bad_groups_are_named(groups, message):

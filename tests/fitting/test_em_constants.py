@@ -86,6 +86,7 @@ COMPILED_ONLY = {
 
 # Constants of Python without a compiled twin, and the reason.
 PYTHON_ONLY = {
+    (acceleration, "_LARGEST_SUM"): "Of t distributions, which have rows far away.",
     (acceleration, "_LARGEST_HISTORY"): "Bounds the memory of large models: a batch has at most 96 features.",
     (em, "_ROUGH_GAIN"): "A batch has no rough passes.",
     (stopping, "MARGIN"): "Of races between long runs: a compiled search passes it on; those of a batch do not race.",
@@ -97,6 +98,7 @@ PYTHON_ONLY = {
         "_RESOLUTION",
     ): "The Python M-step works in whitened units. A batch forms covariances, so a run ends earlier.",
     (m_step, "_EPSILON"): "The rounding of double precision.",
+    (m_step, "_INITIAL_DEGREES"): "Batches and compiled searches have no t distributions.",
 }
 
 

@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture as TheirMixture
 
 import gaussmix.core.row_sampling
-from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
+from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture, StudentMixture
 from gaussmix.core.component_means import format_means
 from gaussmix.core.markup import Markup, element, joined
 from gaussmix.core.rows import WeightedRows
@@ -374,3 +374,12 @@ def test_noise_has_its_lines(written):
     assert "and uniform noise" in page
     assert f"{gm.noise_weight_:.4f}" in page
     assert "with noise" in page
+
+
+def test_t_distributions_are_refused_before_any_work(tmp_path):
+    rows, _ = noisy_clusters(0, n=200)
+    fitted = StudentMixture(3, random_state=0).fit(rows)
+    for model in (fitted, fitted.mixture_):
+        with pytest.raises(ValueError, match="a report in HTML is not defined for a mixture of t distributions"):
+            write_report(tmp_path / "report.html", model, rows)
+    assert not (tmp_path / "report.html").exists()

@@ -217,6 +217,9 @@ FOREIGN = {
     "map.asc": (b"ncols 4\nnrows 4\n" + b"0 " * 16, "gdal_translate"),
     "scan.raw": (bytes(999), "np.fromfile"),
     "maps.zip": (b"PK\x03\x04" + b"\0" * 99, "unpack it"),
+    "table.xlsx": (b"PK\x03\x04" + b"\0" * 99, "a spreadsheet: save the table as CSV"),
+    "table.xls": (b"\xd0\xcf\x11\xe0" + b"\0" * 99, "a spreadsheet: save the table as CSV"),
+    "table.ods": (b"PK\x03\x04" + b"\0" * 99, "a spreadsheet: save the table as CSV"),
     "logo.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "export it as PNG"),
     "paper.pdf": (b"%PDF-1.4" + b"\0" * 99, "export it as PNG"),
 }

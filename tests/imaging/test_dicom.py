@@ -245,6 +245,14 @@ def moved(**fields):
         (moved(ImagePositionPatient=[-10, -20, -30]), "are slices at the same position, -30 mm|mm apart, other slices"),
         (moved(ImagePositionPatient=None), "has no position in space"),
         (moved(PixelSpacing=None), r"does not state the distance of its pixels \(PixelSpacing\)"),
+        (moved(PixelSpacing=[0, 1.0]), r"IM0001 has pixels at the distance 0"),
+        (
+            moved(ImagePositionPatient=[0, 0]),
+            r"IM0001 is a damaged .*ImagePositionPatient is \[0.0, 0.0\], not 3 numbers",
+        ),
+        (moved(ImageOrientationPatient=[0] * 6), r"IM0001 is a damaged .*\(ImageOrientationPatient\) are no plane"),
+        (moved(ImageOrientationPatient=[1, 0, 0, -1, 0, 0]), r"IM0001 .*\(ImageOrientationPatient\) are no plane"),
+        (moved(Rows=None), r"IM0001 is a damaged DICOM file: its header does not state the size of a picture"),
         (moved(ImageType=["ORIGINAL", "PRIMARY", "MOSAIC"]), r"mosaic.*dcm2niix"),
         (moved(PixelData=b"\0" * 20), "is a damaged DICOM file: .*less than expected"),
         (moved(Rows=3, Columns=14), r"slices of the shapes \[\(3, 14, 1\), \(6, 7, 1\)\]"),
@@ -255,6 +263,16 @@ def test_series_that_are_no_volume_are_refused(change, message, tmp_path):
     with pytest.raises(ValueError, match=message) as caught:
         read_picture(broken(tmp_path / "ct", change))
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
+def test_a_slice_that_ends_early_is_not_left_out(share, tmp_path):
+    write_series(tmp_path / "ct", STORED)
+    last = max((tmp_path / "ct").iterdir(), key=lambda file: pydicom.dcmread(file).ImagePositionPatient[2])
+    content = last.read_bytes()
+    last.write_bytes(content[: 300 + int(share * (len(content) - 300))])
+    with pytest.raises(ValueError, match=rf"{last.name} is a damaged DICOM file"):
+        read_picture(tmp_path / "ct")
 
 
 @pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm", "MR_small_RLE.dcm", "examples_rgb_color.dcm"])
@@ -289,6 +307,7 @@ def test_other_files_beside_a_series_are_ignored(tmp_path):
     (tmp_path / "ct" / "notes.txt").write_text("no picture")
     (tmp_path / "ct" / ".hidden").write_bytes(b"")
     report = dataset(STORED[:, :, 0], Modality="SR", SeriesInstanceUID="1.9", Rows=None)
+    report.file_meta.MediaStorageSOPClassUID = report.SOPClassUID = pydicom.uid.BasicTextSRStorage
     del report.PixelData
     report.save_as(tmp_path / "ct" / "A.dcm", enforce_file_format=True)
     with pytest.raises(ValueError, match=r"notes.txt is not DICOM; only the slices"):

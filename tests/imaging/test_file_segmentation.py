@@ -158,10 +158,10 @@ def test_windows_of_ome_zarr_are_parts_of_the_picture(names, level, tmp_path):
 
 def scene(*shape, channels=3, noise=25.0):
     """Return patches of three classes with noise, and darkness without data at one corner."""
-    space = shape[-2:]
-    truth = RNG.integers(0, 3, [-(-length // 20) for length in space]).repeat(20, axis=0).repeat(20, axis=1)
-    means = RNG.uniform(60, 200, (3, channels))[truth[: space[0], : space[1]]]
-    pixels = (means + RNG.normal(0, noise, (*shape, channels))).clip(1, 255).astype(np.uint8)
+    rng, space = np.random.default_rng(list(shape)), shape[-2:]
+    truth = rng.integers(0, 3, [-(-length // 20) for length in space]).repeat(20, axis=0).repeat(20, axis=1)
+    means = rng.uniform(60, 200, (3, channels))[truth[: space[0], : space[1]]]
+    pixels = (means + rng.normal(0, noise, (*shape, channels))).clip(1, 255).astype(np.uint8)
     pixels[..., :50, :60, :] = 0
     return pixels
 
@@ -200,6 +200,21 @@ def test_labels_of_a_tiff_are_those_of_the_picture_as_a_whole(parameters, tmp_pa
     again = label_file(path, tmp_path / "again.tif", segmenter, background=0)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "again.tif"), labels + np.uint8(1))
     np.testing.assert_array_equal(again.shares, result.shares)
+
+
+@pytest.mark.usefixtures("small_edges")
+@pytest.mark.parametrize("shape", [(620, 90), (3, 310, 70)])
+@pytest.mark.parametrize(
+    "parts", [{"rowsperstrip": 7}, {"rowsperstrip": 100}, {"rowsperstrip": 999}, {"tile": (240, 48)}]
+)
+def test_labels_do_not_depend_on_the_parts_in_which_a_picture_is_stored(parts, shape, tmp_path):
+    pixels = scene(*shape, channels=1, noise=5)[..., 0]
+    path = tiff(tmp_path / "in.tif", pixels, compression="zlib", metadata=None, **parts)
+    with open_windows(path, ReadOptions()) as picture:
+        out = tmp_path / f"labels{label_suffix(picture.layout)}"
+    segmenter = GaussianMixtureSegmenter(3, smoothing=0, random_state=0)
+    segment_file(path, out, segmenter)
+    np.testing.assert_array_equal(tifffile.imread(out), Segmentation.of(read_picture(path), segmenter).labels)
 
 
 @pytest.mark.slow

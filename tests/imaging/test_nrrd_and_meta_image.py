@@ -292,6 +292,16 @@ def test_opacity_of_colors_is_no_channel(tmp_path):
             "damaged MetaImage",
         ),
         (
+            "a.mha",
+            b"NDims = 2\nDimSize = 1 1\nTransformMatrix = 0 0 0 1\nElementType = MET_CHAR\nElementDataFile = LOCAL\n00",
+            "or no MetaImage: Bad direction, determinant is 0",
+        ),
+        (
+            "a.mha",
+            b"NDims = 2\nDimSize = 1 1\nElementSpacing = 0 1\nElementType = MET_CHAR\nElementDataFile = LOCAL\n00",
+            "or no MetaImage: Zero-valued spacing is not supported",
+        ),
+        (
             "a.mhd",
             b"NDims = 3\nDimSize = 9 9 9\nElementType = MET_SHORT\nElementDataFile = b.raw\n",
             "in b.raw, which does not exist",

@@ -289,6 +289,43 @@ def test_damage_names_the_file(tmp_path):
         read_picture(path)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda levels: levels.append(levels[0] | {"path": "s1"}), "is not complete: its level s1 does not exist"),
+        (lambda levels: levels[0].update(path="nothing"), "is not complete: its level nothing does not exist"),
+        (
+            lambda levels: levels[0].update(coordinateTransformations=[{"type": "scale", "path": "s"}]),
+            "is a damaged OME-Zarr image: its scale is not stated in its metadata",
+        ),
+        (
+            lambda levels: levels[0]["coordinateTransformations"].append({"type": "translation", "translation": []}),
+            "is a damaged OME-Zarr image: its translation is not stated",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_levels_that_are_not_there_are_named(change, message, tmp_path):
+    path = ome_zarr(tmp_path / "in.zarr", pixels_of("yx"), "yx")
+    document = json.loads((path / "zarr.json").read_text())
+    change(document["attributes"]["ome"]["multiscales"][0]["datasets"])
+    (path / "zarr.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match=f"in.zarr {message}"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("omero", [None, {}, {"channels": None}, {"channels": []}])
+def test_channels_without_a_description_have_no_names(omero, tmp_path):
+    pixels = pixels_of("cyx")
+    path = ome_zarr(tmp_path / "in.zarr", pixels, "cyx")
+    document = json.loads((path / "zarr.json").read_text())
+    document["attributes"]["ome"]["omero"] = omero
+    (path / "zarr.json").write_text(json.dumps(document))
+    picture = read_picture(path)
+    assert not picture.names
+    np.testing.assert_array_equal(picture.pixels, np.moveaxis(pixels, 0, -1))
+
+
 def test_the_limit_of_size_holds_before_anything_is_read(tmp_path):
     path = ome_zarr(tmp_path / "in.zarr", pixels_of("yx"), "yx", n_levels=2)
     with pytest.raises(ValueError, match=r"has 24 x 30 pixels, 1.44 kB when decoded; the limit is 1 kB"):

@@ -246,6 +246,9 @@ def test_the_same_seed_gives_the_same_bits_and_clones_fit():
     ("image", "parameters", "mask", "message"),
     [
         (np.zeros((5, 5), np.uint8), {}, None, "image has only one color"),
+        ([np.zeros((20, 20), np.uint8)] * 12, {}, None, "image has only one color"),
+        ([np.zeros((90, 90), np.uint8)] * 2, {}, None, "image has only one color"),
+        ([np.eye(20, dtype=np.uint8)] * 12, {}, None, "image has 2 distinct colors, fewer than n_components=3"),
         (np.eye(5, dtype=np.uint8), {}, None, "image has 2 distinct colors, fewer than n_components=3"),
         (np.eye(5), {}, np.ones((4, 5)), r"mask must have the shape of the image without channels, \(5, 5\); got \(4"),
         (np.eye(5), {}, np.zeros((5, 5)), "image has no visible pixel"),

@@ -216,3 +216,13 @@ def test_other_displays_of_noise():
     uncertainty = UncertaintyDisplay.from_estimator(mixture, rows)
     np.testing.assert_array_equal(uncertainty.labels, mixture.labels(rows))
     assert ProjectionDisplay.from_estimator(mixture, rows).mixture.background is None
+
+
+def test_trimmed_rows_are_gray():
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(0, 1, (60, 2)), rng.normal(8, 1, (60, 2)), rng.uniform(-20, 30, (12, 2))])
+    fitted = GaussianMixture(2, trim=0.1, random_state=0).fit(rows)
+    display = MixtureDisplay.from_estimator(fitted, rows)
+    np.testing.assert_array_equal(display.labels, fitted.predict(rows))
+    colors = _scattered(display.ax_).get_facecolors()
+    assert all(same_color(color[:3], color_of(-1)) for color in colors[display.labels == -1])

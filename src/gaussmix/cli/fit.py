@@ -83,6 +83,9 @@ def fit(
 
     if noise and family is Family.STUDENT:
         raise ValueError("t distributions and uniform noise cannot be combined: leave out --noise or --family")
+    if family is Family.STUDENT and (trim is not None or max_variance_ratio is not None):
+        name = "--trim" if trim is not None else "--max-variance-ratio"
+        raise ValueError(f"{name} is not defined for t distributions: leave out {name} or --family")
     with fit_progress(notes(), n_starts=None if init is None else n_init or 1) as callback:
         kind = StudentMixture if family is Family.STUDENT else GaussianMixture
         estimator = kind(

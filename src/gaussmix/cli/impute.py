@@ -88,6 +88,8 @@ def _fitted(
         if columns is not None or components is not None:
             raise ValueError("--model has its own columns and components: leave out --columns and --components")
         mixture = Mixture.load(model)
+        if mixture.background is not None:
+            raise ValueError(f"{model} has uniform noise, for which impute is not defined: fit a model without --noise")
         if mixture.feature_names is None:
             names = tuple(read_any_columns(table, None, as_text=True, header=header))
         else:

@@ -111,7 +111,10 @@ NoiseFlag = Annotated[
 ]
 Trim = Annotated[
     float | None,
-    typer.Option(metavar="SHARE", help="Leave out this share of the rows, those that fit worst; their label is -1."),
+    typer.Option(
+        metavar="SHARE",
+        help="Leave out this share of the rows, those that fit worst. The model file has no record of which.",
+    ),
 ]
 MaxVarianceRatio = Annotated[
     float | None, typer.Option(metavar="RATIO", help="Bound on the greatest over the least variance of all components.")

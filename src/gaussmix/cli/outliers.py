@@ -66,6 +66,11 @@ def outliers(
         raise ValueError("--keep and --join need --output: the columns are written beside the flags")
     flag_rows(np.empty(0), alpha, control)  # before any work
     mixture, named = Mixture.load(model), header_given(header, no_header)
+    if mixture.background is not None and calibration is None:
+        raise ValueError(
+            f"{model} has uniform noise, for which p-values are not defined: use gaussmix predict, where the label of "
+            "noise is -1, or give ordinary rows as --calibration, or fit without --noise"
+        )
     rows = read_features(mixture, table, header=named, allow_missing=False)
     held_out = None
     if calibration is not None:

@@ -23,7 +23,7 @@ _LARGE = 16.0  # half degrees of freedom from which series of their inverse are 
 _SURPLUS = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132)  # log z - digamma(z) - 1 / (2 z) = sum of c[i] z^(-2 i - 2)
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)  # sum of c[i] z^(-2 i - 1)
 _ASYMPTOTIC = 300.0  # degrees of freedom from which the information is that of the limit, to a few per cent
-_STEPS, _CLOSE = 20, 1e-14  # of Newton's method, which converges in about 5
+_STEPS, _CLOSE = 20, 1e-8  # of Newton's method; the error after a step is about the square of the step
 
 
 def refuse_degrees(degrees: FloatArray | None, purpose: str) -> None:

@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from scipy.special import chdtri
 
 from gaussmix.core.engines import engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.student import drops_of_tails
 from gaussmix.core.typing import FloatArray, IntArray
 
 _SMALL, _SMALL_SHARE = 0.02, 0.1  # of all rows, and of the mean number of rows of a component
@@ -47,7 +47,7 @@ def is_wide(weight: float, relative_spread: float) -> bool:
 
 
 def shape_facts(mixture: Mixture, rows: WeightedRows) -> list[dict[str, Any]]:
-    """Compare the rows of each component with a normal distribution.
+    """Compare the rows of each component with its normal or t distribution.
 
     Parameters
     ----------
@@ -62,7 +62,8 @@ def shape_facts(mixture: Mixture, rows: WeightedRows) -> list[dict[str, Any]]:
     list of k dicts
         ``"outside"``: the share of the rows, weighted by the responsibilities, outside the ellipsoid that holds 99.9 %
         of the component; ``"skewness"``: the largest skewness of a column within the component, and ``"skewed"``: that
-        column. A share below 1 % or five rows is None, and so is a skewness below 1 or five standard errors.
+        column. A share below 1 % or five rows is None, and so is a skewness below 1 or five standard errors. There is
+        no skewness where the degrees of freedom are finite: it may be infinite, and its error is not known.
     """
     rows = rows.complete()
     if rows.noise is not None or not rows.n_rows:
@@ -70,16 +71,21 @@ def shape_facts(mixture: Mixture, rows: WeightedRows) -> list[dict[str, Any]]:
     scores = engine_for(rows).score_rows(mixture.whitened(), "scores")
     highest = np.diagonal(engine_for(WeightedRows(mixture.means)).score_rows(mixture.whitened(), "scores"))
     shares = np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)) * rows.explicit_weights[:, None]
-    limit = chdtri(mixture.n_features, 1 - _INSIDE)
+    k = mixture.n_components
+    degrees = np.full(k, np.inf) if mixture.degrees_of_freedom is None else mixture.degrees_of_freedom
     deviations = np.sqrt(mixture.covariance.variances())
     facts: list[dict[str, Any]] = []
-    for component, counts in enumerate(shares.T[: mixture.n_components]):
+    for component, counts in enumerate(shares.T[:k]):
         found: dict[str, Any] = {"outside": None, "skewness": None, "skewed": None}
         total = float(counts.sum())
         if total >= _LEAST_COUNT:
-            outside = float(counts[2 * (highest[component] - scores[:, component]) > limit].sum())
+            limit = float(drops_of_tails(np.array(1 - _INSIDE), float(degrees[component]), mixture.n_features))
+            outside = float(counts[highest[component] - scores[:, component] > limit].sum())
             if outside >= max(_OUTSIDE_ROWS, _OUTSIDE * total):
                 found["outside"] = outside / total
+            if np.isfinite(degrees[component]):
+                facts.append(found)
+                continue
             scaled = (rows.values - mixture.means[component]) / deviations[component]
             skewness = counts @ scaled**3 / total
             at = int(np.abs(skewness).argmax())

@@ -49,7 +49,8 @@ class OnlineFitMixin(FittedRunMixin):
 
         The first call, if no ``fit`` came before, is a fit to its rows. Later calls take EM steps on the new rows and
         the sums of all earlier ones, whose responsibilities no longer change (Neal and Hinton 1998). Memory does not
-        grow with the number of calls.
+        grow with the number of calls. The volume of noise is that of the first call: give a number as ``noise_volume``
+        if later rows have a wider range.
 
         Parameters
         ----------

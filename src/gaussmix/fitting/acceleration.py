@@ -33,6 +33,7 @@ from gaussmix.fitting.m_step import AbstractUpdate
 MEMORY = 12
 """Number of moves that span the space of the Newton step."""
 
+_LARGEST_SUM = 1e120  # in standard deviations: squares of sums over rows so far away overflow
 _LARGEST_HISTORY = 2**24  # numbers stored; with many large components the memory is shorter
 _FAR_SCALE, _FAR_SHIFT = 1.3, 0.3  # ratio of standard deviations, and shift in these, at which the anchor is replaced
 _LEAST_CURVATURE = 0.003  # relative to that of EM, which is 1; smaller curvatures are unreliable
@@ -201,6 +202,10 @@ class Accelerator(AbstractAccelerator):
         self._next = self._results[-1]
         most = max(3, min(self._memory + 1, _LARGEST_HISTORY // (2 * len(self._next))))
         self._forget(most)
+        if mixture.degrees_of_freedom is not None:
+            points = np.abs(np.stack([*self._sums, *self._results]) * self._scale)
+            if not points.max() < _LARGEST_SUM:
+                self._clear()
 
     def _learn(self, ratio: float) -> None:
         """Adapt the radius and the history to the ratio of the actual to the predicted gain of a Newton step."""
@@ -304,7 +309,8 @@ class Accelerator(AbstractAccelerator):
             return None
         assert self._anchor is not None
         moments, k = _moments_of(proposed, self._anchor), self._anchor.n_components
-        if not (moments.counts > _LEAST_SHARE * self._results[-1][:k]).all():
+        counts = self._results[-1][:k]
+        if not ((moments.counts > _LEAST_SHARE * counts) | (counts == 0)).all():
             return None
         if moments.background is not None and not moments.background > _LEAST_SHARE * self._results[-1][-1]:
             return None

@@ -153,13 +153,23 @@ def _group_numbers(groups: Any, n_rows: int) -> tuple[list[Hashable], IntArray]:
     given = np.asarray(groups)
     if given.shape != (n_rows,):
         raise ValueError(f"groups must have the shape ({n_rows},), one for each row of X; got {given.shape}")
-    missing = given != given  # NaN
-    if given.dtype.kind == "O":
-        missing = missing | np.array([one is None for one in given])
+    is_object = given.dtype.kind == "O"
+    missing = np.array([_is_missing(one) for one in given], dtype=bool) if is_object else given != given  # NaN
     if np.any(missing):
         raise ValueError(f"groups has no value at row {int(np.argmax(missing))}: leave such rows out")
-    names, of_row = np.unique(given, return_inverse=True)
+    try:
+        names, of_row = np.unique(given, return_inverse=True)
+    except TypeError as error:
+        raise ValueError("groups has values that cannot be sorted, such as text and numbers: give text") from error
     return names.tolist(), of_row.reshape(-1)
+
+
+def _is_missing(one: Any) -> bool:
+    """Return whether a group is None, NaN or a missing value of pandas, which has no truth value if compared."""
+    try:
+        return one is None or bool(one != one)
+    except TypeError:
+        return True
 
 
 def _moments_of(rows: WeightedRows, mixture: Mixture, positions: IntArray) -> Moments:

@@ -130,6 +130,7 @@ class MaximumLikelihood(AbstractUpdate):
     degrees: DegreesRule = "fixed"
     initial_degrees: float | None = None
     _latest: list[tuple[Mixture, Moments]] = field(default_factory=list, init=False, repr=False)
+    _latest_tails: list[TailStep] = field(default_factory=list, init=False, repr=False)
 
     @property
     def is_plain(self) -> bool:
@@ -179,14 +180,21 @@ class MaximumLikelihood(AbstractUpdate):
         return moments if moments.scaled_counts is None else self._tails(mixture, moments).as_normal()
 
     def _tails(self, mixture: Mixture, moments: Moments) -> TailStep:
-        pseudo, rows = None, 0.0
-        if self.prior is not None:
-            pseudo, rows = self._pseudo_moments(mixture), self.prior.strength_each(mixture)
-        return TailStep.of(mixture, moments, self.degrees, pseudo, rows)
+        """Return the step of t distributions, cached for the latest sums."""
+        if not self._latest_tails or self._latest_tails[0].moments is not moments:
+            pseudo, rows = None, 0.0
+            if self.prior is not None:
+                pseudo, rows = self._pseudo_moments(mixture), self.prior.strength_each(mixture)
+            self._latest_tails[:] = [TailStep.of(mixture, moments, self.degrees, pseudo, rows)]
+        return self._latest_tails[0]
 
     def _maximize_tails(self, tails: TailStep) -> Step:
         step = self._maximize(tails.mixture, tails.sums(), is_start=False)
-        mixture = replace(step.mixture, degrees_of_freedom=tails.degrees())
+        degrees, before = tails.degrees(), tails.mixture.degrees_of_freedom
+        assert before is not None
+        if step.collapsed.any():  # no rows are apart, so none says anything of the tails
+            degrees = np.where(step.collapsed, before, degrees)
+        mixture = replace(step.mixture, degrees_of_freedom=degrees)
         return replace(step, mixture=mixture, tails=tails)
 
     def _maximize(self, mixture: Mixture, moments: Moments, *, is_start: bool) -> Step:

@@ -27,6 +27,8 @@ from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.starts import draw_starts, start_from_labels, usual_starts
 from gaussmix.fitting.stopping import RemainingGain, Stop
+from gaussmix.fitting.tail_search import OWN_STARTS, normal_update, race_of_tails
+from gaussmix.fitting.tail_starts import draw_tail_starts
 from gaussmix.fitting.wide_starts import draw_wide_starts
 
 ALL_ROWS = 20_000
@@ -96,13 +98,17 @@ def find_optimum(
     shared = (searched, data, update, target_root, settings, near)
     reference = Multistart(*shared) if background is None else NoiseMultistart(*shared, background=background)
     search = _compiled(reference, structure, n_components) or reference
+    normal = _compiled_normal(reference, structure, n_components)
     last = reference if all_rows else replace(reference, engine=engine)
     ladder = Ladder(engine, data.as_observed, odds, seed)
     runs: list[Run] = []
     found: Run | None = None
     try:
         try:
-            runs, found = _explore(search, structure, n_components, seed, first)
+            if normal is None:
+                runs, found = _explore(search, structure, n_components, seed, first)
+            else:
+                runs, found = _explore_tails(search, normal, structure, n_components, seed, first)
             if data.incomplete is not None and n_components > 1 and not found.has_agreement:
                 search = replace(search, data=data.completed_by(found.mixture))
                 runs, found = _better(runs, found, _explore(search, structure, n_components, seed, first))
@@ -143,6 +149,38 @@ def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_comp
     )
 
 
+def _compiled_normal(
+    reference: Multistart, structure: type[AbstractCovariance], n_components: int
+) -> CompiledSearch | None:
+    """Return the compiled search for a normal mixture on the rows of one for t distributions, if there is code."""
+    if reference.update.initial_degrees is None or n_components == 1:
+        return None
+    settings = replace(reference.settings, watch=None)
+    return _compiled(
+        replace(reference, update=normal_update(reference.update), settings=settings), structure, n_components
+    )
+
+
+def _explore_tails(
+    search: Multistart,
+    normal: CompiledSearch,
+    structure: type[AbstractCovariance],
+    n_components: int,
+    seed: int,
+    first: np.random.RandomState | None,
+) -> tuple[list[Run], Run]:
+    """Return optima of t distributions, and the best one, from those of the normal mixture and from other starts."""
+    runs, optimum = _explore(normal, structure, n_components, seed, first)
+    settings = search.settings
+    numbers = range(settings.n_starts if settings.all_starts else min(settings.n_starts, OWN_STARTS))
+    streams = itertools.islice(_streams(seed), _STREAMS_OF_SAMPLE, None)
+    starts = draw_tail_starts(search.data, structure, n_components, numbers, streams, first)
+    tails, needs_moves = race_of_tails(search, [optimum, *(run for run in runs if optimum.beats(run))], starts)
+    rng = next(streams)
+    best = search.refill(tails[0], rng)
+    return tails, search.refine(best, rng) if needs_moves else best
+
+
 def _explore(
     search: Multistart,
     structure: type[AbstractCovariance],
@@ -181,10 +219,12 @@ def _explore(
     runs, found = [], None
     for at in numbers[::size]:
         some = numbers[at : at + size]
-        if background is None:
-            starts = draw_starts(data, structure, n_components, some, streams, _copied(state))
-        else:
+        if background is not None:
             starts = draw_noise_starts(data, background, structure, n_components, some, streams)
+        elif search.update.initial_degrees is not None:
+            starts = draw_tail_starts(data, structure, n_components, some, streams, _copied(state))
+        else:
+            starts = draw_starts(data, structure, n_components, some, streams, _copied(state))
         raced = search.race(starts)
         rng = next(streams)
         if found is None or raced[0].beats(found):

@@ -14,6 +14,7 @@ component normal.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -114,15 +115,15 @@ class TailStep:
 
         With a prior of the means, their M-step is a little different.
         """
-        return replace(self._divided(self.moments.counts), inverse_degrees=self._scoring_step())
+        return replace(self._divided(self.moments.counts), inverse_degrees=self._scoring_step)
 
     def _divided(self, counts: FloatArray) -> Moments:
         """Return shifts for given counts (k,), and the scatter about the means divided by alpha."""
         moments, form = self.moments, FORMS[self.moments.form]
         scaled = moments.scaled_counts
         assert scaled is not None
-        held = _held(moments)
-        centers = moments.shifts / np.where(held, scaled, np.inf)[:, None]
+        centers = np.zeros_like(moments.shifts)  # of a component without rows, or of rows too far to have a weight
+        np.divide(moments.shifts, scaled[:, None], out=centers, where=(_held(moments) & (scaled > 0))[:, None])
         about = moments.scatter - form.products(scaled[:, None] * centers, centers)
         shape = (-1, *[1] * (about.ndim - 1)) if form.components_per_scatter(len(scaled)) == 1 else ()
         alpha = self.alpha.reshape(shape) if shape else self.alpha[0]
@@ -130,15 +131,23 @@ class TailStep:
         scatter = about / alpha + form.products(shifts, centers)
         return replace(moments, shifts=shifts, scatter=scatter, scaled_counts=None, slopes=None)
 
+    @cached_property
+    def _weights(self) -> FloatArray:
+        """The information (k,) of the rows of each component about 1 / nu."""
+        degrees = self.mixture.degrees_of_freedom
+        assert degrees is not None
+        return self.moments.counts * information(degrees, self.mixture.n_features)
+
+    @cached_property
     def _scoring_step(self) -> FloatArray:
-        """Return 1 / nu (k,) after a step of Fisher scoring, within its range."""
-        degrees, slopes, counts = self.mixture.degrees_of_freedom, self.moments.slopes, self.moments.counts
+        """1 / nu (k,) after a step of Fisher scoring, within its range."""
+        degrees, slopes = self.mixture.degrees_of_freedom, self.moments.slopes
         assert degrees is not None
         assert slopes is not None
         if self.rule == "fixed":
             return 1 / degrees
         held = _held(self.moments)
-        weights = np.where(held, counts * information(degrees, self.mixture.n_features), np.inf)
+        weights = np.where(held, self._weights, np.inf)
         if self.rule == "shared":
             slopes, weights = np.full(len(slopes), slopes.sum()), np.full(len(slopes), weights[held].sum())
         return np.clip(1 / degrees + slopes / weights, 0.0, 1 / LEAST_DEGREES)
@@ -153,16 +162,18 @@ class TailStep:
         if self.rule == "fixed":
             return degrees
         moved = np.isfinite(degrees) & _held(self.moments)
-        degrees = np.where(np.isinf(degrees), degrees_of_inverse(np.minimum(self._scoring_step(), _FIRST)), degrees)
+        if not np.isfinite(degrees).all():
+            degrees = np.where(np.isinf(degrees), degrees_of_inverse(np.minimum(self._scoring_step, _FIRST)), degrees)
         if not moved.any():
             return degrees
-        _, after = self._surpluses()
+        _, after = self._surpluses
         if self.rule == "shared":
             after = np.full(len(after), counts @ after / counts.sum())
         return np.where(moved, np.maximum(degrees_of_surplus(after), LEAST_DEGREES), degrees)
 
+    @cached_property
     def _surpluses(self) -> tuple[FloatArray, FloatArray]:
-        """Return the mean (k,) of ``tau - 1 - log tau``, and of the same for ``tau / alpha``."""
+        """The mean (k,) of ``tau - 1 - log tau``, and of the same for ``tau / alpha``."""
         degrees, slopes, scaled = self.mixture.degrees_of_freedom, self.moments.slopes, self.moments.scaled_counts
         assert degrees is not None
         assert slopes is not None
@@ -178,7 +189,7 @@ class TailStep:
         total = -0.5 * d * float(counts @ np.log(self.alpha))
         at = np.isfinite(before) & np.isfinite(degrees) & _held(self.moments)
         old, new, n = before[at], degrees[at], counts[at]
-        first, second = (values[at] for values in self._surpluses())
+        first, second = (values[at] for values in self._surpluses)
         rest = stirling_rest(new / 2) - stirling_rest(old / 2)
         total += float(n @ (0.5 * np.log(new / old) - rest - 0.5 * (new * second - old * first)))
         return total + self._missed(degrees)
@@ -188,9 +199,8 @@ class TailStep:
         before, slopes = self.mixture.degrees_of_freedom, self.moments.slopes
         assert before is not None
         assert slopes is not None
-        weights = self.moments.counts * information(before, self.mixture.n_features)
-        move = self._scoring_step() - 1 / before
-        within_reach = slopes * move - 0.5 * weights * move**2
+        move = self._scoring_step - 1 / before
+        within_reach = slopes * move - 0.5 * self._weights * move**2
         return float(np.maximum(within_reach - 0.5 * slopes * (1 / degrees - 1 / before), 0.0).sum())
 
 

@@ -12,6 +12,7 @@ from gaussmix.core.environment import installed_version
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.markup import Markup, joined
 from gaussmix.core.output_files import complete_file, require_possible_output
+from gaussmix.core.student import refuse_degrees
 from gaussmix.core.text import counted
 from gaussmix.diagnostics import inspect_fit
 from gaussmix.diagnostics.description import describe
@@ -76,7 +77,8 @@ def write_report(
     Raises
     ------
     ValueError
-        If an argument is invalid; the message names the parameter, the row or the column.
+        If an argument is invalid; the message names the parameter, the row or the column. If the mixture is one of t
+        distributions.
     MissingDependencyError
         If matplotlib is not installed.
     KeyboardInterrupt
@@ -96,6 +98,7 @@ def write_report(
     """
     require_possible_output(path)
     data = ModelAndRows.of(model, X, sample_weight)
+    refuse_degrees(data.mixture.degrees_of_freedom, "a report in HTML")
     mixture, rows = data.mixture, data.rows
     scores = score_rows(mixture, rows.disregarding_empty())
     fit_criteria = FitCriteria.of("", mixture.n_parameters, scores.moments)

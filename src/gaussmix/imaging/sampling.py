@@ -114,7 +114,11 @@ class SampledImages:
         The number of colors of many rows that rarely repeat is assumed to be the number of rows.
         """
         rows = self.colors.values
-        n_colors = len(np.unique(rows, axis=0)) if len(rows) < LEAST_ROWS else len(rows)
+        if len(rows) < LEAST_ROWS:
+            n_colors = len(np.unique(rows, axis=0))
+        else:  # of small images, colors may repeat from one to the other
+            distinct = distinct_rows(WeightedRows(rows)) if len(self.images) > 1 else None
+            n_colors = len(rows) if distinct is None else len(distinct.values)
         if n_colors == 1:
             raise ValueError("image has only one color: there are no classes to distinguish")
         if n_colors < n_classes:

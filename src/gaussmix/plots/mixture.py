@@ -164,7 +164,7 @@ class MixtureDisplay:
         positions = two_positions(whole, features)
         mixture = whole.marginal(positions)
         given = None if X is None else rows_of(whole, X)
-        rows, labels, certainty = labeled_rows(whole, given)
+        rows, labels, certainty = labeled_rows(model, given)
         mixture = mixture.without_noise()
         shown_rows = (rows[:, positions], labels, certainty)
         return cls.of(mixture, feature_names(whole, positions), shown_rows, masses, ax).plot(ax, **shown)

@@ -138,7 +138,7 @@ class PairsDisplay:
         positions = _some(whole, features)
         mixture = whole.marginal(positions)
         given = None if X is None else rows_of(whole, X)
-        rows, labels, certainty = labeled_rows(whole, given)
+        rows, labels, certainty = labeled_rows(model, given)
         display = cls(
             mixture=mixture.without_noise(),
             names=feature_names(whole, positions),

@@ -133,7 +133,7 @@ class ProjectionDisplay(MixtureDisplay):
                 f"the projection is of {len(projection.center)} features, but the model has {whole.n_features}"
             )
         positions = projection.mixture.positions(directions)
-        rows, labels, certainty = labeled_rows(whole, None if X is None else rows_of(whole, X))
+        rows, labels, certainty = labeled_rows(model, None if X is None else rows_of(whole, X))
         complete = whole.without_noise().impute(rows) if len(rows) else rows  # a direction needs all features
         shown_rows = (projection.transform(complete)[:, positions], labels, certainty)
         names = [_label(projection, at) for at in positions]

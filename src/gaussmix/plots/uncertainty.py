@@ -131,7 +131,7 @@ class UncertaintyDisplay:
         mixture = mixture_of(model)
         positions = two_positions(mixture, features)
         given = rows_of(mixture, X)
-        rows, labels, certainty = labeled_rows(mixture, given)
+        rows, labels, certainty = labeled_rows(model, given)
         plane: dict[str, FloatArray] = {}
         if mixture.n_features == 2:
             x, y = (np.linspace(*view_range(values), _GRID) for values in rows[:, positions].T)

@@ -10,7 +10,7 @@ export function say(text) {
   line.textContent = text;
 }
 
-/** Show an error at the head of the page until it is dismissed or the next file is opened. */
+/** Show an error at the head of the page until it is dismissed, or the user does something else. */
 export function complain(error) {
   notice.querySelector("p").textContent = error instanceof Error ? error.message : String(error);
   notice.hidden = false;

@@ -6,6 +6,8 @@ from typing import Any
 
 from starlette.requests import Request
 
+_LABELS = {"n_components": "Components", "n_iter": "Passes", "seed": "Seed"}  # of fields of the page
+
 
 async def body_of(request: Request) -> dict[str, Any]:
     """Return the JSON object in the body of a request; raise ValueError if there is none."""
@@ -28,7 +30,8 @@ def whole(given: Mapping[str, Any], name: str, default: int, least: int, greates
     if isinstance(value, bool) or number != (value if isinstance(value, float) else number):
         number = least - 1
     if not least <= number <= greatest:
-        raise ValueError(f"{name} must be a whole number from {least} to {greatest}; got {str(value)[:20]!r}")
+        label = _LABELS.get(name, name)
+        raise ValueError(f"{label} must be a whole number from {least} to {greatest}; got {str(value)[:20]!r}")
     return number
 
 

@@ -24,6 +24,7 @@ _SUFFIXES = {
     (".avif", ".avifs"): "AVIF",
     (".ecw", ".sid", ".vrt", ".asc", ".bil", ".bsq", ".bip", ".grd", ".hgt", ".dem", ".img", ".ntf", ".kea"): "map",
     (".raw", ".bin", ".dat"): "bytes",
+    (".xlsx", ".xlsm", ".xls", ".ods"): "spreadsheet",
     (".zip", ".tar", ".7z", ".gz"): "archive",
 }  # fmt: skip
 
@@ -45,6 +46,7 @@ _ADVICE = {
     "AVIF": "an AVIF picture: convert it to PNG with avifdec",
     "map": "a map in another format: convert it to GeoTIFF with gdal_translate",
     "bytes": "a file of numbers without a header: read it with np.fromfile, reshape it, and save it with np.save",
+    "spreadsheet": "a spreadsheet: save the table as CSV",
     "archive": "an archive: unpack it",
     "JPEG XL": "JPEG XL: convert it to PNG with djxl",
 }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gaussmix.core.errors import MissingDependencyError
-from gaussmix.core.typing import BoolArray, Rows
+from gaussmix.core.typing import BoolArray, FloatArray, Rows
 from gaussmix.imaging.files.converters import begins_with
 from gaussmix.imaging.files.damage import UnreadableError, check_header, named_damage
 from gaussmix.imaging.files.dicom_series import Place, Plane, in_order
@@ -20,6 +20,7 @@ _NOT_PICTURES = {
     "SEG": "a DICOM segmentation: save it as NIfTI, with 3D Slicer or highdicom",
     "RTDOSE": "a DICOM dose grid: save it as NIfTI, with 3D Slicer or plastimatch",
 }
+_LEAST_SINE = 1e-3  # of the angle between rows and columns
 _HEADER = (
     *("SOPClassUID", "Modality", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "InstanceNumber", "Rows"),
     *("Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated", "ImageType", "ImagePositionPatient"),
@@ -41,6 +42,10 @@ def read_dicom(path: Path, options: ReadOptions) -> Picture:
         return read_dicom_files([path], options)
     headers = {file: _header_of(file) for file in _files_in(path) if _has_start(file)}
     pictures = {file: header for file, header in headers.items() if header.get("Rows")}
+    kinds = {_class_of(header) for header in pictures.values()}
+    for file, header in headers.items():
+        if file not in pictures and _class_of(header) in kinds:
+            raise UnreadableError(f"{file} is a damaged DICOM file: its header does not state the size of a picture")
     series: dict[str, list[Path]] = {}
     for file, header in pictures.items():
         series.setdefault(str(header.get("SeriesInstanceUID", "")), []).append(file)
@@ -213,14 +218,36 @@ def _place_in(path: Path, fields: Any) -> Place | None:
     spacing = fields.get("PixelSpacing")
     if not spacing:
         raise UnreadableError(f"{path} does not state the distance of its pixels (PixelSpacing)")
-    directions = np.array(cosines, dtype=np.float64).reshape(2, 3).T
     thickness = fields.get("SpacingBetweenSlices") or fields.get("SliceThickness") or 1.0
+    down, along = _numbers_in(path, "PixelSpacing", spacing, 2).tolist()
+    if 0 in (down, along):
+        raise UnreadableError(f"{path} has pixels at the distance 0 (PixelSpacing)")
     return Place(
-        np.array(position, dtype=np.float64),
-        directions / np.linalg.norm(directions, axis=0),
-        (float(spacing[1]), float(spacing[0])),
+        _numbers_in(path, "ImagePositionPatient", position, 3),
+        _directions_in(path, cosines),
+        (along, down),
         abs(float(thickness)) or 1.0,
     )
+
+
+def _numbers_in(path: Path, name: str, given: Any, n: int) -> FloatArray:
+    """Return the numbers of a field, which are finite and so many."""
+    numbers = np.array(given, dtype=np.float64).reshape(-1)
+    if len(numbers) != n or not np.isfinite(numbers).all():
+        raise UnreadableError(f"{path} is a damaged DICOM file: its {name} is {numbers.tolist()}, not {n} numbers")
+    return numbers
+
+
+def _directions_in(path: Path, cosines: Any) -> FloatArray:
+    """Return unit vectors (3, 2) along the rows and along the columns."""
+    directions = _numbers_in(path, "ImageOrientationPatient", cosines, 6).reshape(2, 3).T
+    lengths = np.linalg.norm(directions, axis=0)
+    if lengths.min() == 0 or np.linalg.norm(np.cross(*(directions / lengths).T)) < _LEAST_SINE:
+        raise UnreadableError(
+            f"{path} is a damaged DICOM file: the directions of its rows and columns (ImageOrientationPatient) are no "
+            "plane"
+        )
+    return directions / lengths
 
 
 def _scale_in(fields: Any) -> tuple[float, float]:
@@ -242,6 +269,11 @@ def _header_of(path: Path) -> Any:
         except pydicom.errors.InvalidDicomError as error:
             raise UnreadableError(f"{path} is not DICOM: it lacks the mark DICM after 128 bytes") from error
     return header
+
+
+def _class_of(header: Any) -> str:
+    """Return the kind of a file (SOP class), which is stated at its beginning."""
+    return str(header.file_meta.get("MediaStorageSOPClassUID", ""))
 
 
 def _require_picture(path: Path, header: Any) -> None:

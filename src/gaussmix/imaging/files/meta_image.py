@@ -1,6 +1,7 @@
 """MetaImage volumes and pictures (.mha, .mhd), read and written with SimpleITK."""
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,8 +174,9 @@ def _header_of(path: Path) -> tuple[dict[str, str], int]:
 
 
 def _reason(error: RuntimeError) -> str:
-    """Return the last line of an error of ITK, without the place in its source."""
-    return str(error).strip().splitlines()[-1].strip().removeprefix("Reason: ")
+    """Return what an error of ITK says, without the places in its source and in memory."""
+    said = " ".join(str(error).partition("ITK ERROR: ")[2].split()) or str(error)
+    return re.sub(r"^\w+\(0x\w+\): ", "", said).removesuffix("Reason: Success").strip().removesuffix(".")
 
 
 def _import_simpleitk() -> Any:

@@ -55,6 +55,9 @@ def open_level(path: Path, level: int) -> tuple[Any, OmeZarrImage, OmeZarrGeomet
     paths = [str(item["path"]) for item in described.get("ome", described)["multiscales"][0]["datasets"]]
     if not 0 <= level < len(paths):
         raise UnreadableError(f"{path} has the levels 0 to {len(paths) - 1}; got level {level}")
+    missing = [name for name in paths[level:] if name not in group]
+    if missing:
+        raise UnreadableError(f"{path} is not complete: its level {missing[0]} does not exist")
     arrays = [group[name] for name in paths[level:]]
     image = OmeZarrImage.of(described, arrays[0].ndim)
     return arrays[0], image, image.geometry(level, [array.shape for array in arrays], arrays[0].chunks)

@@ -204,7 +204,7 @@ class OmeZarrImage:
         steps = [level.get("coordinateTransformations", []) for level in image["datasets"]]
         common = image.get("coordinateTransformations", [])
         lines = [_composed([*own, *common], n_axes) for own in steps]
-        channels = found.get("omero", {}).get("channels", [])
+        channels = (found.get("omero") or {}).get("channels") or []
         return cls(
             str(found.get("version", image.get("version", "0.4"))),
             axes,
@@ -258,7 +258,9 @@ def _composed(steps: Sequence[Mapping[str, Any]], n_axes: int) -> tuple[tuple[fl
     """Return the scale and the translation of transformations that are applied one after the other."""
     scale, translation = [1.0] * n_axes, [0.0] * n_axes
     for step in steps:
-        numbers = [float(number) for number in step.get(step["type"], [])] or [0.0] * n_axes
+        if step["type"] in ("scale", "translation") and not step.get(step["type"]):
+            raise ValueError(f"its {step['type']} is not stated in its metadata")
+        numbers = [float(number) for number in step.get(step["type"], [])]
         if step["type"] == "scale":
             scale = [old * factor for old, factor in zip(scale, numbers, strict=True)]
             translation = [old * factor for old, factor in zip(translation, numbers, strict=True)]

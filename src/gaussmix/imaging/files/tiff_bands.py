@@ -1,5 +1,6 @@
 """TIFF files of labels that are not in memory as a whole."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -36,8 +37,7 @@ def write_tiff_bands(
     picture : Picture
         The picture, which provides the geometry.
     bands : iterator of arrays of uint8
-        Labels: each band is rows of a page, or slices of a volume, in their order. The number of rows of all but the
-        last band of a page is a multiple of `TILE`.
+        Labels: each band is rows of a page, or slices of a volume, in their order.
     background : int
         The number of pixels without a class.
     classes : sequence of int
@@ -49,7 +49,7 @@ def write_tiff_bands(
         options |= ome_options(axes, geometry)
     import_tifffile().imwrite(
         path,
-        _tiles(bands, picture.n_axes),
+        _tiles(bands, picture),
         shape=picture.shape,
         dtype=np.uint8,
         tile=(TILE, TILE),
@@ -74,9 +74,22 @@ def band_geometry(picture: Picture) -> TiffGeometry:
     return replace(geometry, sizes=sizes)
 
 
-def _tiles(bands: Iterator[Rows], n_axes: int) -> Iterator[Rows]:
+def _tiles(bands: Iterator[Rows], picture: Picture) -> Iterator[Rows]:
+    """Yield the tiles of the pages or slices, in the order of the file."""
+    for part in _whole_tiles(bands, picture.shape[-2]) if picture.n_axes == 2 else itertools.chain.from_iterable(bands):
+        for top in range(0, part.shape[0], TILE):
+            for left in range(0, part.shape[1], TILE):
+                yield part[top : top + TILE, left : left + TILE]
+
+
+def _whole_tiles(bands: Iterator[Rows], height: int) -> Iterator[Rows]:
+    """Divide the rows of pages of a height anew, so that parts end where tiles end."""
+    rest: list[Rows] = []
+    n_seen = 0
     for band in bands:
-        for plane in band if n_axes == 3 else [band]:
-            for top in range(0, plane.shape[0], TILE):
-                for left in range(0, plane.shape[1], TILE):
-                    yield plane[top : top + TILE, left : left + TILE]
+        n_seen += len(band)
+        rows = np.concatenate([*rest, band]) if rest else band
+        n_whole = len(rows) if n_seen == height else len(rows) // TILE * TILE
+        yield rows[:n_whole]
+        rest = [rows[n_whole:]] if n_whole < len(rows) else []
+        n_seen %= height

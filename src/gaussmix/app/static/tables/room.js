@@ -3,7 +3,7 @@
 
 import { get, post } from "../api.js";
 import { follow } from "../jobs.js";
-import { guarded, say } from "../status.js";
+import { forgive, guarded, say } from "../status.js";
 
 /** Greatest number of columns in a plot of pairs. */
 export const MOST_PAIRS = 6;
@@ -213,8 +213,12 @@ export class Room extends EventTarget {
     this.tell("picked");
   }
 
+  /** Return a function for an action of the user: it removes the error of the one before, and shows its own. */
   guarded(call) {
-    return (...values) => guarded(() => call(...values));
+    return (...values) => {
+      forgive();
+      return guarded(() => call(...values));
+    };
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { blob, save } from "../api.js";
 import { button, element, group } from "../dom.js";
-import { say } from "../status.js";
+import { guarded, say } from "../status.js";
 
 export function savingGroup(room) {
   const stem = room.name.replace(/(\.[A-Za-z]+){1,2}$/, "");
@@ -50,7 +50,7 @@ export function savingGroup(room) {
 
   lines.addEventListener("toggle", room.guarded(explain));
   for (const type of ["view", "selection", "models", "chosen"]) room.on(type, update);
-  room.on("view", room.guarded(explain));
+  room.on("view", () => guarded(explain));
   room.on("models", () => { asked = null; });
   room.on("steps", () => { asked = null; });
   return group("Save", element("div", { class: "row" }, all, some), element("div", { class: "row" }, model, models, report), lines);
