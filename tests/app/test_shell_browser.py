@@ -152,6 +152,7 @@ def test_a_file_on_the_command_line_is_open(new_page, picture, tmp_path):
         page = new_page()
         page.goto(address)
         wait_for_room(page, "p.png", "picture")
+        page.close()  # it would ask the server that has ended
     assert picture.exists()
 
 
