@@ -248,3 +248,4 @@ def test_the_page_itself_cannot_ask_others(new_page, address, tmp_path):
         assert page.evaluate(blocked, address) == "blocked"
         page.expected("violates the following Content Security Policy")
         page.expected("violates the document's Content Security Policy")
+        page.close()

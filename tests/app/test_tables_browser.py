@@ -381,3 +381,4 @@ def test_the_file_of_the_command_line_is_shown_at_once(new_page, tmp_path, erupt
         page = new_page()
         page.goto(address)
         page.wait_for_selector(".cell.best[data-key='cell 3 tied']", timeout=60_000)
+        page.close()  # it would ask the server that has ended
