@@ -88,3 +88,17 @@ def test_a_sample_that_misleads_costs_passes_only(kind):
     sample = NativeEngine(np.ascontiguousarray(wrong), np.full(len(wrong), len(rows) / len(wrong)))
     fast = fit_em(engine, update, truth, RULE, max_iter=2000, accelerator=SurrogateAccelerator(update, sample))
     assert_allclose(fast.moments.log_likelihood, usual.moments.log_likelihood, atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_flat_likelihood_ends_with_the_usual_accelerator(seed):
+    """Components that overlap so much that corrected sums of the sample stop being those of a mixture."""
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, 3, (37_000, 1)) + rng.normal(0, 0.6, (37_000, 1))
+    start = Mixture.from_parameters([0.4, 0.3, 0.3], [[-0.2], [0.9], [2.2]], [[[0.4]], [[0.3]], [[0.3]]])
+    engine, update = NativeEngine(rows), MaximumLikelihood()
+    usual = fit_em(engine, update, start, RULE, max_iter=3000, accelerator=Accelerator(update))
+    fast = fit_em(engine, update, start, RULE, max_iter=3000, accelerator=accelerator_by(update, rows, 2000))
+    assert fast.stop.is_converged
+    assert fast.n_passes < 2 * usual.n_passes
+    assert fast.moments.log_likelihood > usual.moments.log_likelihood - 1e-3

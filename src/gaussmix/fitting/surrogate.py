@@ -3,15 +3,17 @@
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from gaussmix.core.engines import AbstractEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.stored_moments import StoredMoments
 from gaussmix.fitting.acceleration import AbstractAccelerator, Accelerator
-from gaussmix.fitting.em import EMRun, fit_em
+from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.online_update import OnlineUpdate
-from gaussmix.fitting.stopping import RemainingGain
+from gaussmix.fitting.stopping import RemainingGain, Stop
 
 _LEFT = 0.01  # share of the guaranteed gain of an EM step that a run on the sample leaves ahead
 _LEAST_LEFT = 1e-5  # nats
@@ -54,22 +56,35 @@ class SurrogateAccelerator(AbstractAccelerator):
         guaranteed = self.update.gain(mixture, moments, self.update.maximize(mixture, moments))
         sample = self.engine.accumulate(mixture.whitened())
         surrogate = OnlineUpdate(self.update, StoredMoments(mixture, moments + sample.scaled(-1.0)))
-        fit = fit_em(
-            self.engine,
-            surrogate,
-            mixture,
-            RemainingGain(max(_LEFT * guaranteed, _LEAST_LEFT)),
-            max_iter=_MOST_ITERATIONS,
-            accelerator=Accelerator(surrogate),
-            run=EMRun(deadline=self.deadline),
-        )
-        gain = fit.objective - sample.log_likelihood - surrogate.log_prior(mixture)
-        self._stretch = max(1.0, gain / guaranteed) if guaranteed > 0 else 1.0
-        if gain > _LARGEST_RATIO * self._gain:
+        fit = self._optimum(surrogate, mixture, guaranteed)
+        gain = math.nan
+        if fit is not None:
+            gain = fit.objective - sample.log_likelihood - surrogate.log_prior(mixture)
+        if not math.isfinite(gain) or gain > _LARGEST_RATIO * self._gain:
             self._usual = Accelerator(self.update)
+        if fit is None or not math.isfinite(gain):
+            return None
         self._gain = gain
-        is_repaired = fit.last_step is not None and fit.last_step.collapsed.any()
-        return None if is_repaired else fit.mixture
+        self._stretch = max(1.0, gain / guaranteed) if guaranteed > 0 else 1.0
+        return fit.mixture
+
+    def _optimum(self, surrogate: OnlineUpdate, mixture: Mixture, guaranteed: float) -> Fit | None:
+        """Return the run on the sample; None if D made the sums of a component negative, or its scatter indefinite."""
+        try:
+            fit = fit_em(
+                self.engine,
+                surrogate,
+                mixture,
+                RemainingGain(max(_LEFT * guaranteed, _LEAST_LEFT)),
+                max_iter=_MOST_ITERATIONS,
+                accelerator=Accelerator(surrogate),
+                run=EMRun(deadline=self.deadline),
+            )
+        except (FloatingPointError, np.linalg.LinAlgError):
+            return None
+        if fit.stop is Stop.INTERRUPTED:
+            raise KeyboardInterrupt
+        return None if fit.last_step is not None and fit.last_step.collapsed.any() else fit
 
     def accept(self) -> None:
         if self._usual is not None:
