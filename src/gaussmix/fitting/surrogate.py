@@ -70,16 +70,13 @@ class SurrogateAccelerator(AbstractAccelerator):
 
     def _optimum(self, surrogate: OnlineUpdate, mixture: Mixture, guaranteed: float) -> Fit | None:
         """Return the run on the sample; None if D made the sums of a component negative, or its scatter indefinite."""
+        rule = RemainingGain(max(_LEFT * guaranteed, _LEAST_LEFT))
+        accelerator, run = Accelerator(surrogate), EMRun(deadline=self.deadline)
         try:
-            fit = fit_em(
-                self.engine,
-                surrogate,
-                mixture,
-                RemainingGain(max(_LEFT * guaranteed, _LEAST_LEFT)),
-                max_iter=_MOST_ITERATIONS,
-                accelerator=Accelerator(surrogate),
-                run=EMRun(deadline=self.deadline),
-            )
+            with np.errstate(over="raise", invalid="raise"):
+                fit = fit_em(
+                    self.engine, surrogate, mixture, rule, max_iter=_MOST_ITERATIONS, accelerator=accelerator, run=run
+                )
         except (FloatingPointError, np.linalg.LinAlgError):
             return None
         if fit.stop is Stop.INTERRUPTED:
