@@ -32,7 +32,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         return tags
 
     def predict(self, X: Any, *, noise_covariance: Any = None) -> IntArray:
-        """Return the most probable component of each row, -1 for noise.
+        """Return the most probable component of each row, -1 for noise and trimmed rows.
 
         Parameters
         ----------
@@ -44,10 +44,11 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         Returns
         -------
         (n,) array
-            Numbers of components, from 0, and -1 for noise, in the order of the rows. It is an array also for a table,
-            and with any ``set_output``, as in scikit-learn.
+            Numbers of components, from 0, in the order of the rows; -1 for noise, and after a fit with ``trim`` for a
+            row whose greatest ``log w_k N(x | k)`` is below that of all rows that the fit kept. It is an array also for
+            a table, and with any ``set_output``, as in scikit-learn.
         """
-        return assign_rows(self._engine(X, None, noise_covariance), self._whitened(), "labels")
+        return self._labels(self._rows(X, None, noise_covariance))
 
     def predict_proba(self, X: Any, *, noise_covariance: Any = None) -> FloatArray:
         """Return the probability of each component for each row.
@@ -323,6 +324,10 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
     def _n_parameters(self) -> int:
         """The number of free parameters, for criteria."""
         return self.mixture_.n_parameters
+
+    def _labels(self, rows: WeightedRows) -> IntArray:
+        """Return the labels (n,) of checked rows."""
+        return assign_rows(engine_for(rows), self._whitened(), "labels")
 
     def _whitened(self) -> WhitenedMixture:
         """Return what scores rows: the fitted mixture, or in variational Bayes its posterior."""

@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.engines import engine_for
-from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
@@ -28,28 +27,9 @@ class FittedResultMixin(FittedRunMixin, FittedNoiseMixin, FittedMixtureMixin):
 
     fit_result_: FitResult
 
-    def predict(self, X: Any, *, noise_covariance: Any = None) -> IntArray:
-        """Return the most probable component of each row.
-
-        Parameters
-        ----------
-        X : (n, d) array-like or table
-            Rows with the columns of the fit; NaN is a missing value.
-        noise_covariance : array-like, optional
-            Covariance of the measurement errors, as in ``fit``.
-
-        Returns
-        -------
-        (n,) array
-            Numbers of components, from 0, in the order of the rows. With ``trim`` a row is -1 if its greatest
-            ``log w_k N(x | k)`` is below that of all rows that the fit kept. It is an array also for a table, and with
-            any ``set_output``, as in scikit-learn.
-        """
-        return self._labels(self._rows(X, None, noise_covariance))
-
     def _labels(self, rows: WeightedRows) -> IntArray:
         """Return the labels (n,) of rows; -1 for those below the threshold of a trimmed fit."""
-        labels = assign_rows(engine_for(rows), self.mixture_.whitened(), "labels")
+        labels = super()._labels(rows)
         trimmed = self.fit_result_.trimmed
         return labels if trimmed is None else np.where(trimmed.are_kept(self.mixture_, rows), labels, -1)
 

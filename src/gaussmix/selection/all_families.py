@@ -7,8 +7,8 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.selection.cells import Cell
 from gaussmix.selection.model_names import ModelSpec
 from gaussmix.selection.model_search import STEPS, search_models
-from gaussmix.selection.noise_cells import search_noise_models
-from gaussmix.selection.student_cells import search_student_models
+from gaussmix.selection.noise_cells import NoiseCells
+from gaussmix.selection.student_cells import StudentCells
 
 
 def n_steps(models: set[ModelSpec]) -> int:
@@ -64,5 +64,7 @@ def search_families(
         step(f"{cell.covariance_type} {cell.n_components} with {'noise' if cell.noise else 't tails'}")
 
     noisy, student = {spec for spec in models if spec.noise}, {spec for spec in models if spec.family == "student"}
-    search_noise_models(rows, noisy, cells, noise_volume=noise_volume, done=keep, **settings)
-    search_student_models(rows, student, cells, done=keep, **settings)
+    if noisy:
+        NoiseCells(rows, noisy, noise_volume=noise_volume, **settings).run(cells, keep)
+    if student:
+        StudentCells(rows, student, **settings).run(cells, keep)
