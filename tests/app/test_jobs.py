@@ -112,6 +112,22 @@ def test_work_that_hears_of_the_cancel_keeps_its_process(jobs, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("patience", [0.0, 0.01, 0.02, 0.05])
+def test_a_cancel_at_any_moment_leaves_a_process_for_the_next_job(patience, monkeypatch):
+    monkeypatch.setattr("gaussmix.app.jobs.PATIENCE", patience)
+    jobs = Jobs()
+    for pause in (0.0, 0.004, 0.01):
+        job = jobs.submit("Work", app_jobs.wait_and_report)
+        wait_for(lambda job=job: job.text)
+        threading.Event().wait(pause)
+        jobs.cancel(job.id)
+        wait_for(lambda job=job: job.ended)
+        assert job.state == "canceled"
+        assert ended(jobs, app_jobs.add, 1, 2).result == 3
+    jobs.close()
+
+
+@pytest.mark.slow
 def test_a_process_that_cannot_be_started_is_told_and_the_next_job_runs(monkeypatch):
     def refuse(*args, **options):
         raise OSError("no more processes")

@@ -19,6 +19,9 @@ JobState = Literal["waiting", "running", "done", "failed", "canceled"]
 PATIENCE = 0.3
 """Seconds that a canceled job has to end by itself before its process is ended."""
 
+GRACE = 5.0
+"""Seconds to wait, when the server ends, for a job's callback."""
+
 KEPT = 10
 """Jobs that are remembered after they have ended."""
 
@@ -154,8 +157,12 @@ class Jobs:
             self._closed = True
             workers, self._workers = self._workers, []
         for worker in workers:
-            worker.end()
+            worker.kill()
         self._queue.put(None)
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(GRACE)  # it reads from the processes, so their pipes stay open until then
+        for worker in workers:
+            worker.end()
 
     def _begin(self) -> None:
         """Start the thread that runs the jobs; the caller holds the lock."""
@@ -175,7 +182,7 @@ class Jobs:
     def _end_if_running(self, job: Job, worker: "_Worker") -> None:
         with self._lock:
             if job is self._running:
-                worker.end()
+                worker.kill()
 
     def _run_all(self) -> None:
         with suppress(OSError):  # the first job says so
@@ -195,7 +202,7 @@ class Jobs:
             with self._lock:
                 self._running = None
                 job.work = b""
-                if not survived and not self._closed:
+                if (worker.was_killed or not survived) and not self._closed:
                     worker.end()
                     self._workers.remove(worker)
             with suppress(OSError):
@@ -252,7 +259,7 @@ class _Worker:
         assert self._process.stdout is not None
         self._channel = Channel(self._process.stdout, self._process.stdin)  # type: ignore[arg-type]
         self._channel.send(list(sys.path))
-        self.was_canceled = self._is_ready = False
+        self.was_canceled = self.was_killed = self._is_ready = False
 
     def wait_until_ready(self) -> None:
         if not self._is_ready:
@@ -271,7 +278,13 @@ class _Worker:
         with suppress(OSError):  # it may have ended by itself
             self._channel.send("cancel", job.id)
 
-    def end(self) -> None:
+    def kill(self) -> None:
+        """End the process; the pipes stay open for the thread that may be reading from them."""
+        self.was_killed = True
         self._process.kill()
+
+    def end(self) -> None:
+        """End the process and close its pipes, which no thread may be reading from."""
+        self.kill()
         with self._process:  # closes the pipes and waits
             pass
