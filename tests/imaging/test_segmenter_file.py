@@ -178,3 +178,10 @@ def saved_text(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "m.json"
     fitted({"smoothing": 0}).save(path)
     return path.read_text()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_smoothed_segmenter_of_t_distributions_has_t_distributions(seed):
+    segmenter = GaussianMixtureSegmenter(n_components=3, family="student", random_state=0).fit(picture(seed))
+    assert segmenter.smoothing_ > 0
+    assert segmenter.mixture_.degrees_of_freedom is not None

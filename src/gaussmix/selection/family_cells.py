@@ -130,9 +130,10 @@ class AbstractFamilyCells(ABC):
 
     def sample_of(self, form: Form) -> Sample:
         """Return the rows that are searched, in the units of a form."""
-        if form not in self._samples:
-            self._samples[form] = Sample.of(self.sample.rows, form)
-        return self._samples[form]
+        sample = self._samples.get(form)
+        if sample is None:
+            sample = self._samples[form] = Sample.of(self.sample.rows, form)
+        return sample
 
     def nearest_structures(self, spec: ModelSpec) -> list[str]:
         """Return the names of the nearest special cases of the structure among the models."""

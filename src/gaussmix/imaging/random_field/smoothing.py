@@ -115,7 +115,7 @@ def k_means_classes(grids: list[Grid], classes: Classes, update: AbstractUpdate,
     rows = np.concatenate([grid.rows for grid in grids])
     membership = draw_membership(NativeEngine(rows), classes.n_classes, "kmeans", np.random.default_rng(seed))
     mixture = mixture_from_membership(membership, type(classes.mixture.covariance), update)
-    return Classes(replace(mixture, feature_names=classes.mixture.feature_names))
+    return Classes(replace(update.prepared(mixture), feature_names=classes.mixture.feature_names))
 
 
 class _Simulation:
