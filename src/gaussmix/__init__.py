@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         stability,
         standard_errors,
     )
+    from gaussmix.tables import open_rows
 
 __version__ = version("gaussmix")
 
@@ -87,6 +88,7 @@ __all__ = [
     "load",
     "match_components",
     "merge_components",
+    "open_rows",
     "order_components",
     "random_projection",
     "show_versions",
@@ -108,6 +110,7 @@ _LATER = {
     "NormalInverseWishart": "gaussmix.fitting.normal_inverse_wishart",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",
+    "open_rows": "gaussmix.tables",
     "adapt": "gaussmix.fitting.adaptation",
     "adapt_groups": "gaussmix.fitting.adaptation",
     "agglomerate": "gaussmix.fitting.agglomeration_tree",

@@ -62,7 +62,7 @@ def column_names(table: Any) -> list[Any] | None:
     """Return the names of the columns of a table of pandas, Polars or PyArrow; None of anything else."""
     kind = type(table)  # attributes of a table of pandas may be its columns
     if hasattr(kind, "column_names"):  # PyArrow, whose columns are arrays
-        return list(table.column_names)
+        return None if table.column_names is None else list(table.column_names)
     return list(table.columns) if not hasattr(kind, "collect") and hasattr(table, "columns") else None
 
 

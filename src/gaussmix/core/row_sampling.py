@@ -11,6 +11,7 @@ Rows of weight zero are never drawn. There are three rules:
   which examine the same rows every time.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,8 @@ from gaussmix.core.typing import FloatArray, IntArray, Random, Rows
 
 LEAST, MOST, NUMBERS = 1_000, 100_000, 4_000_000
 """Limits of a fixed subsample: minimum and maximum number of rows, total number of values (under a second of work)."""
+
+_SUMMED = 1 << 20  # odds whose running sums are in memory at a time
 
 
 def draw_rows(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
@@ -43,9 +46,16 @@ def draw_rows(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | No
         The rows, as C-contiguous floats.
     """
     if odds is not None:
-        sums = np.cumsum(odds if rows.weights is None else odds * rows.weights)
-        places = sums[-1] / limit * (np.arange(limit) + rng.uniform(size=limit))
-        drawn = np.minimum(np.searchsorted(sums, places, side="right"), rows.n_rows - 1)
+        total = 0.0
+        for _, sums in _running_sums(odds, rows.weights):
+            total = float(sums[-1])
+        places = total / limit * (np.arange(limit) + rng.uniform(size=limit))
+        drawn = np.full(limit, rows.n_rows - 1)
+        begin = 0
+        for start, sums in _running_sums(odds, rows.weights):
+            end = int(np.searchsorted(places, sums[-1], side="left"))
+            drawn[begin:end] = start + np.searchsorted(sums, places[begin:end], side="right")
+            begin = end
         some = rows.take(drawn)
         return replace(some, values=_as_floats(some.values), weights=1 / odds[drawn])
     positions = _one_of_each_stretch(rows, limit, rng)
@@ -59,7 +69,20 @@ def coreset_odds(squared_distances: FloatArray) -> FloatArray:
     Rows are drawn in proportion to their weights and to weight times squared distance, half of them each if the weights
     are equal: Bachem, Lucic and Krause, Scalable k-means clustering via lightweight coresets, KDD 2018, algorithm 1.
     """
-    return 1 + squared_distances / (squared_distances.mean() or 1.0)
+    odds = squared_distances / (squared_distances.mean() or 1.0)
+    odds += 1
+    return odds
+
+
+def _running_sums(odds: FloatArray, weights: FloatArray | None) -> Iterator[tuple[int, FloatArray]]:
+    """Yield the cumulative sums of odds times weights in pieces, with the position at which each piece begins."""
+    before = 0.0
+    for start in range(0, len(odds), _SUMMED):
+        part = slice(start, start + _SUMMED)
+        terms = odds[part] if weights is None else odds[part] * weights[part]
+        sums = np.cumsum(np.concatenate([[before], terms]))[1:]
+        before = float(sums[-1])
+        yield start, sums
 
 
 @dataclass(frozen=True, eq=False)

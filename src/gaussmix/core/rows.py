@@ -5,11 +5,14 @@ from functools import cached_property
 
 import numpy as np
 
+from gaussmix.core.file_pages import pieces, rows_of_piece, take_rows
 from gaussmix.core.noise import NoiseCovariance
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 
 KEPT_TYPES = (np.float64, np.float32, np.uint8, np.uint16)
 """Dtypes that the compiled code reads without a copy, in native byte order; others are converted to float64."""
+
+_PIECE_ROWS = 1 << 14  # stay in cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,8 @@ class WeightedRows:
     @cached_property
     def missing(self) -> BoolArray | None:
         """Where values are missing, (n, d): NaN, or of infinite noise variance. None if there are none."""
+        if self.noise is None and not _has_nan(self.values):
+            return None
         missing = np.isnan(self.values) if self.values.dtype.kind == "f" else np.zeros(self.shape, dtype=bool)
         if self.noise is not None:
             missing |= self.noise.infinite
@@ -101,7 +106,7 @@ class WeightedRows:
         """
         return replace(
             self,
-            values=self.values[where],
+            values=self.values[where] if isinstance(where, slice) else take_rows(self.values, _positions(where)),
             weights=None if self.weights is None else self.weights[where],
             noise=None if self.noise is None else self.noise.take(where),
         )
@@ -183,6 +188,18 @@ class WeightedRows:
             The new values, with shared weights.
         """
         return WeightedRows(values, self.weights)
+
+
+def _has_nan(values: Rows) -> bool:
+    """Return whether there are missing values; the least value of a piece is NaN if there is one."""
+    if values.dtype.kind != "f" or not values.size:
+        return False
+    return any(np.isnan(piece.min()) for _, piece in pieces(values, min(_PIECE_ROWS, rows_of_piece(values))))
+
+
+def _positions(where: IntArray | BoolArray) -> IntArray:
+    which = np.asarray(where)
+    return np.flatnonzero(which) if which.dtype == np.bool_ else which
 
 
 def _read_only(array: Rows) -> Rows:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.file_pages import pieces
 from gaussmix.core.noise import NoiseCovariance
 from gaussmix.core.number_checks import as_numbers, check_numbers, column_names
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
@@ -171,15 +172,14 @@ def require_finite(rows: Rows, table: Any = None, *, allow_missing: bool = False
     """
     if rows.dtype.kind != "f" or rows.size == 0:
         return
-    for start in range(0, len(rows), _BLOCK):
-        part = rows[start : start + _BLOCK]
+    for at, part in pieces(rows, _BLOCK):
         if float(part.min()) > -LARGEST and float(part.max()) < LARGEST:
             continue
         bad = ~(np.abs(part.astype(np.float64)) < LARGEST)
         if allow_missing:
             bad &= ~np.isnan(part)
         if bad.any():
-            _complain(part, np.argwhere(bad)[0], start, column_names(table), argument)
+            _complain(part, np.argwhere(bad)[0], at.start, column_names(table), argument)
 
 
 def _complain(part: Rows, place: IntArray, start: int, names: Any, argument: str) -> None:

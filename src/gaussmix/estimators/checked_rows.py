@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
@@ -9,6 +10,7 @@ from gaussmix.core.noise import NoiseCovariance
 from gaussmix.core.number_checks import check_numbers
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
+from gaussmix.tables.stored_rows import StoredRows
 
 
 def checked_rows(
@@ -24,6 +26,8 @@ def checked_rows(
     if isinstance(X, WeightedRows):  # checked by another estimator
         estimator.n_features_in_ = X.n_features
         return X
+    if isinstance(X, StoredRows):
+        return _of_stored(estimator, X, sample_weight, noise_covariance, allow_missing=allow_missing, **options)
     options = {"dtype": list(KEPT_TYPES), "ensure_all_finite": False} | options
     rows = check_numbers(X)
     with naming_columns(X):
@@ -33,3 +37,22 @@ def checked_rows(
     names = None if names is None else tuple(map(str, names))
     noise = NoiseCovariance.of_user(noise_covariance, *values.shape)
     return WeightedRows(values, check_sample_weight(sample_weight, len(values)), names, noise)
+
+
+def _of_stored(
+    estimator: BaseEstimator, stored: StoredRows, *given: Any, allow_missing: bool, **options: Any
+) -> WeightedRows:
+    """Check rows in files; in a fit, those that do not fit into memory must be complete."""
+    is_fit = options.get("reset", True)
+    if not is_fit and stored.names is not None:
+        stored.select(getattr(estimator, "feature_names_in_", stored.names))
+    rows = checked_rows(estimator, stored.as_table(), *given, allow_missing=allow_missing, **options)
+    if is_fit and not stored.in_memory and rows.missing is not None:
+        row, column = np.argwhere(rows.missing)[0].tolist()
+        name = "" if stored.names is None else f" ({stored.names[column]!r})"
+        raise ValueError(
+            f"X has a missing value at row {row}, column {column}{name}; a fit to rows that do not fit into memory "
+            "needs complete rows: leave such rows out, fill them in first (GaussianMixtureImputer, fitted to some of "
+            "the rows), or open the rows with a memory_limit= of at least twice their size"
+        )
+    return rows

@@ -1,12 +1,15 @@
 """Methods and attributes of all estimators with a fitted mixture."""
 
-from typing import Any
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any, overload
 
 from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
+from gaussmix.core.engines import engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.imputing import ImputationKind
 from gaussmix.core.mixture import Mixture
@@ -18,6 +21,9 @@ from gaussmix.estimators.checked_rows import checked_rows
 from gaussmix.estimators.notebook import NotebookMixin
 from gaussmix.estimators.parameter_checks import require_values
 from gaussmix.selection.criteria import CRITERIA
+from gaussmix.tables.row_results import write_parts
+
+_WRITTEN_ROWS = 1 << 18  # rows of a part of a result that is written
 
 
 class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
@@ -31,7 +37,13 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         tags.input_tags.allow_nan = True
         return tags
 
-    def predict(self, X: Any, *, noise_covariance: Any = None) -> IntArray:
+    @overload
+    def predict(self, X: Any, *, noise_covariance: Any = None, to: None = None) -> IntArray: ...
+    @overload
+    def predict(self, X: Any, *, noise_covariance: Any = None, to: str | PathLike[str]) -> Path: ...
+    def predict(
+        self, X: Any, *, noise_covariance: Any = None, to: str | PathLike[str] | None = None
+    ) -> IntArray | Path:
         """Return the most probable component of each row, -1 for noise and trimmed rows.
 
         Parameters
@@ -40,17 +52,30 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
             Rows with the columns of the fit; NaN is a missing value.
         noise_covariance : array-like, optional
             Covariance of the measurement errors, as in ``fit``.
+        to : path, optional
+            A .npy, .parquet or .csv file, to which the result is written as it is computed, in pieces of the rows; the
+            file appears when it is complete.
 
         Returns
         -------
         (n,) array
             Numbers of components, from 0, in the order of the rows; -1 for noise, and after a fit with ``trim`` for a
             row whose greatest ``log w_k N(x | k)`` is below that of all rows that the fit kept. It is an array also for
-            a table, and with any ``set_output``, as in scikit-learn.
+            a table, and with any ``set_output``, as in scikit-learn. With ``to``, the path of the file, whose column
+            is ``label``.
         """
-        return self._labels(self._rows(X, None, noise_covariance))
+        rows = self._rows(X, None, noise_covariance)
+        if to is None:
+            return self._labels(rows)
+        return write_parts(to, ["label"], rows.n_rows, map(self._labels, _parts(rows)))
 
-    def predict_proba(self, X: Any, *, noise_covariance: Any = None) -> FloatArray:
+    @overload
+    def predict_proba(self, X: Any, *, noise_covariance: Any = None, to: None = None) -> FloatArray: ...
+    @overload
+    def predict_proba(self, X: Any, *, noise_covariance: Any = None, to: str | PathLike[str]) -> Path: ...
+    def predict_proba(
+        self, X: Any, *, noise_covariance: Any = None, to: str | PathLike[str] | None = None
+    ) -> FloatArray | Path:
         """Return the probability of each component for each row.
 
         Parameters
@@ -59,14 +84,23 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
             Rows with the columns of the fit; NaN is a missing value.
         noise_covariance : array-like, optional
             Covariance of the measurement errors, as in ``fit``.
+        to : path, optional
+            A .npy, .parquet or .csv file, to which the result is written as it is computed, in pieces of the rows; the
+            file appears when it is complete.
 
         Returns
         -------
         (n, k) array
             Responsibilities; every row sums to one. A row so far away that all densities are zero belongs to the
-            nearest component. With noise, one more column is the probability of the noise.
+            nearest component. With noise, one more column is the probability of the noise. With ``to``, the path of
+            the file, whose columns are ``p0``, ``p1``, ... and ``p_noise``.
         """
-        return assign_rows(self._engine(X, None, noise_covariance), self._whitened(), "responsibilities")
+        rows, whitened = self._rows(X, None, noise_covariance), self._whitened()
+        if to is None:
+            return assign_rows(engine_for(rows), whitened, "responsibilities")
+        names = [*(f"p{at}" for at in range(self.mixture_.n_components)), "p_noise"][: self._n_features_out]
+        shares = (assign_rows(engine_for(part), whitened, "responsibilities") for part in _parts(rows))
+        return write_parts(to, names, rows.n_rows, shares)
 
     def transform(self, X: Any, *, noise_covariance: Any = None) -> FloatArray:
         """Return the responsibilities as features for a pipeline.
@@ -85,7 +119,13 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         """
         return self.predict_proba(X, noise_covariance=noise_covariance)
 
-    def score_samples(self, X: Any, *, noise_covariance: Any = None) -> FloatArray:
+    @overload
+    def score_samples(self, X: Any, *, noise_covariance: Any = None, to: None = None) -> FloatArray: ...
+    @overload
+    def score_samples(self, X: Any, *, noise_covariance: Any = None, to: str | PathLike[str]) -> Path: ...
+    def score_samples(
+        self, X: Any, *, noise_covariance: Any = None, to: str | PathLike[str] | None = None
+    ) -> FloatArray | Path:
         """Return the log density of each row.
 
         Parameters
@@ -94,13 +134,20 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
             Rows with the columns of the fit; NaN is a missing value.
         noise_covariance : array-like, optional
             Covariance of the measurement errors, as in ``fit``.
+        to : path, optional
+            A .npy, .parquet or .csv file, to which the result is written as it is computed, in pieces of the rows; the
+            file appears when it is complete.
 
         Returns
         -------
         (n,) array
-            In nats.
+            In nats. With ``to``, the path of the file, whose column is ``log_density``.
         """
-        return self._engine(X, None, noise_covariance).score_rows(self._whitened(), "log_density")
+        rows, whitened = self._rows(X, None, noise_covariance), self._whitened()
+        if to is None:
+            return engine_for(rows).score_rows(whitened, "log_density")
+        densities = (engine_for(part).score_rows(whitened, "log_density") for part in _parts(rows))
+        return write_parts(to, ["log_density"], rows.n_rows, densities)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> float:
         """Return the (weighted) mean log density of the rows.
@@ -337,9 +384,6 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         rows = require_values(self._rows(X, sample_weight, noise_covariance))
         return engine_for(rows).accumulate(self.mixture_.whitened())
 
-    def _engine(self, X: Any, sample_weight: Any, noise_covariance: Any) -> NativeEngine | IncompleteEngine:
-        return engine_for(self._rows(X, sample_weight, noise_covariance))
-
     def _rows(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
         check_is_fitted(self)
         return self._checked_rows(X, sample_weight, noise_covariance, reset=False)
@@ -347,6 +391,12 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
     def _checked_rows(self, X: Any, sample_weight: Any, noise_covariance: Any = None, **options: Any) -> WeightedRows:
         """Check the rows and weights of a user; ``options`` are those of scikit-learn's ``validate_data``."""
         return checked_rows(self, X, sample_weight, noise_covariance, allow_missing=True, **options)
+
+
+def _parts(rows: WeightedRows) -> Iterator[WeightedRows]:
+    """Yield the rows in parts."""
+    for start in range(0, rows.n_rows, _WRITTEN_ROWS):
+        yield rows.take(slice(start, start + _WRITTEN_ROWS))
 
 
 def _read_only(array: FloatArray) -> FloatArray:

@@ -35,5 +35,5 @@ def draw_sample(
     odds = None
     if few.incomplete is None:
         log_density = engine.score_rows(one.whitened(), "log_density")
-        odds = coreset_odds(log_density.max() - log_density)
+        odds = coreset_odds(np.subtract(log_density.max(), log_density, out=log_density))
     return Sample.of(engine.sample_rows(limit, rng, odds), structure.form), odds, False

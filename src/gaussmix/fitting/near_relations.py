@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaussmix.core.file_pages import FilePages, take_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import join_words
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _SAMPLE = 20_000  # rows of the first test and of the concentration steps
+_MOST_MAPPED = 1_000_000  # rows of a mapped file that are examined
 _FEW = 2_000  # rows that tell in most tables that there is no relation
 _FAR = 1e-2  # standard deviations from the plane, beyond which rows do not follow, whatever the rounding
 _THIN = 1e-3  # least eigenvalue of the correlations of columns that are not nearly collinear
@@ -96,11 +98,11 @@ def find_near_relation(rows: WeightedRows) -> NearRelation | None:
         None if there is no such column. None also for rows of type uint8 or uint16, in which relations occur by chance.
     """
     values, d = rows.values, rows.n_features
-    counted = np.arange(rows.n_rows) if rows.weights is None else np.flatnonzero(rows.weights > 0)
-    if d < 2 or len(counted) < 4 * d or values.dtype.kind == "u":
+    if d < 2 or rows.n_positive < 4 * d or values.dtype.kind == "u":
         return None
+    counted = _counted(rows)
     step = max(1, len(counted) // _SAMPLE)
-    some = _standardized(values[counted[::step]])[0]
+    some = _standardized(take_rows(values, counted[::step]))[0]
     if some is None:
         return None
     is_thin = bool(np.linalg.eigvalsh(some.T @ some)[0] <= _THIN * len(some))
@@ -112,14 +114,15 @@ def find_near_relation(rows: WeightedRows) -> NearRelation | None:
         return None
     if len(few) < len(some):
         near = _concentrate(some)
-    standard, scales = _standardized(values[counted])
+    examined = take_rows(values, counted)
+    standard, scales = _standardized(examined)
     if standard is None:
         return None
     if step > 1:
         near = _nearest(standard, standard[::step][near])
     column = int(np.abs(_normal(standard[near])).argmax())
     others = np.delete(np.arange(d), column)
-    centers = np.abs(values[counted]).astype(np.float64) / scales
+    centers = np.abs(examined).astype(np.float64) / scales
     epsilon = float(np.finfo(values.dtype).eps) if values.dtype.kind == "f" else _EPSILON
     for _ in range(2):  # from the nearest rows to all that follow
         coefficients, residuals = _function(standard, column, others, near)
@@ -131,13 +134,20 @@ def find_near_relation(rows: WeightedRows) -> NearRelation | None:
     which = others[np.abs(coefficients) > _NEGLIGIBLE]
     if follows.all() or not which.size:
         return None
-    if not is_thin and len(np.unique(values[counted[follows], column])) < max(_VALUES, 2 * d):
+    if not is_thin and len(np.unique(examined[follows, column])) < max(_VALUES, 2 * d):
         return None
     residual = float(np.sqrt((residuals[follows] ** 2).mean()))
     apart = residuals > _APART * residual
     if not apart[~follows].any():
         return _almost(column, which, residuals, d)
     return NearRelation(column, tuple(which.tolist()), counted[apart & ~follows], residual)
+
+
+def _counted(rows: WeightedRows) -> IntArray:
+    """Return the positions of rows of positive weight, of a mapped file only some."""
+    every = 1 if FilePages.of(rows.values) is None else -(-rows.n_rows // _MOST_MAPPED)
+    counted = np.arange(0, rows.n_rows, every)
+    return counted if rows.weights is None else counted[rows.weights[counted] > 0]
 
 
 def _almost(column: int, others: IntArray, residuals: FloatArray, d: int) -> NearRelation | None:

@@ -1,15 +1,16 @@
 """The region of uniform noise: a box around the rows, or one of the volume of their convex hull or of a number."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
 from gaussmix.core.background import Background
+from gaussmix.core.file_pages import pieces, rows_of_piece
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import default_names
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import FloatArray, Rows
 
 VOLUMES = ("hypvol", "hull")
 """Values of ``noise_volume`` besides numbers."""
@@ -49,8 +50,9 @@ def region_of(rows: WeightedRows, volume: float | str) -> Background:
         If the volume is zero, or if there are too many features or too few complete rows for a hull.
     """
     positive = rows.positive()
-    low = np.fmin.reduce(positive.values, axis=0).astype(np.float64)
-    lengths = np.fmax.reduce(positive.values, axis=0).astype(np.float64) - low
+    each = list(_ranges(piece for _, piece in pieces(positive.values, rows_of_piece(positive.values))))
+    low = np.fmin.reduce([least for least, _ in each], axis=0).astype(np.float64)
+    lengths = np.fmax.reduce([greatest for _, greatest in each], axis=0).astype(np.float64) - low
     center = low + lengths / 2
     if not isinstance(volume, str):
         lengths = np.where(lengths > 0, lengths, 1.0)
@@ -88,9 +90,9 @@ def _principal_box(rows: WeightedRows, center: FloatArray, lengths: FloatArray) 
     for at, part in _parts(rows, center, unit):
         products += (weights[at, None] * (part - mean)).T @ (part - mean) / total
     axes = np.linalg.eigh(products)[1]
-    coordinates = [part @ axes for _, part in _parts(rows, center, unit)]
-    low = np.min([part.min(axis=0) for part in coordinates], axis=0)
-    high = np.max([part.max(axis=0) for part in coordinates], axis=0)
+    each = list(_ranges(part @ axes for _, part in _parts(rows, center, unit)))
+    low = np.min([least for least, _ in each], axis=0)
+    high = np.max([greatest for _, greatest in each], axis=0)
     if (high - low).min() <= _THINNEST * (high - low).max():
         return None
     return Background(0.0, center + unit * (axes @ ((low + high) / 2)), unit * axes * (high - low))
@@ -98,9 +100,14 @@ def _principal_box(rows: WeightedRows, center: FloatArray, lengths: FloatArray) 
 
 def _parts(rows: WeightedRows, center: FloatArray, unit: float) -> Iterator[tuple[slice, FloatArray]]:
     step = max(1, _BLOCK // rows.n_features)
-    for start in range(0, rows.n_rows, step):
-        at = slice(start, start + step)
-        yield at, (rows.values[at] - center) / unit
+    for at, piece in pieces(rows.values, step):
+        yield at, (piece - center) / unit
+
+
+def _ranges(parts: Iterable[Rows]) -> Iterator[tuple[Rows, Rows]]:
+    """Yield the least and the greatest value (d,) of each feature in parts of the rows; NaN is left out."""
+    for part in parts:
+        yield np.fmin.reduce(part, axis=0), np.fmax.reduce(part, axis=0)
 
 
 def _hull_volume(points: FloatArray) -> float:

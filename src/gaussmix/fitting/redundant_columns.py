@@ -21,6 +21,7 @@ from gaussmix.core.covariance import covariance_class, structure_of
 from gaussmix.core.covariance.triangular import root_of_some
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.errors import DegenerateDataWarning
+from gaussmix.core.file_pages import pieces
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import default_names, join_words
@@ -334,9 +335,12 @@ def _units_of_sample(rows: Rows) -> tuple[FloatArray, FloatArray]:
 def _units_of_all(rows: Rows) -> tuple[FloatArray, FloatArray]:
     """Return centers and scales (d,): the midrange of each column, and half its range to a power of two."""
     step = max(1, _BLOCK // rows.shape[1])
-    blocks = [np.ascontiguousarray(rows[start : start + step].T) for start in range(0, len(rows), step)]
-    lowest = np.min([block.min(axis=1) for block in blocks], axis=0).astype(np.float64)
-    highest = np.max([block.max(axis=1) for block in blocks], axis=0).astype(np.float64)
+    ranges = []
+    for _, piece in pieces(rows, step):
+        block = np.ascontiguousarray(piece.T)
+        ranges.append((block.min(axis=1), block.max(axis=1)))
+    lowest = np.min([low for low, _ in ranges], axis=0).astype(np.float64)
+    highest = np.max([high for _, high in ranges], axis=0).astype(np.float64)
     return lowest + (highest - lowest) / 2, _power_of_two((highest - lowest) / 2)
 
 
@@ -378,11 +382,10 @@ def _orthogonal_factor(rows: WeightedRows, columns: _Columns, which: IntArray) -
     means, scales = columns.means[which], columns.scales[which]
     factor = np.zeros((0, len(which)))
     step = max(4 * len(which), _BLOCK // len(which))
-    for start in range(0, rows.n_rows, step):
-        part = rows.take(slice(start, start + step))
-        block = (part.values[:, which] - means) / scales
-        if part.weights is not None:
-            block *= np.sqrt(part.weights)[:, None]
+    for part, piece in pieces(rows.values, step):
+        block = (piece[:, which] - means) / scales
+        if rows.weights is not None:
+            block *= np.sqrt(rows.weights[part])[:, None]
         factor = np.asarray(np.linalg.qr(np.concatenate([factor, block]), mode="r"))
     return factor
 

@@ -1,9 +1,10 @@
-"""Tables in files: CSV, Parquet and .npy. No other package imports pandas and pyarrow."""
+"""Tables in files. No other package imports pandas and pyarrow."""
 
 from gaussmix.tables.any_columns import read_any_columns, require_numbers
 from gaussmix.tables.csv_files import DoubtfulHeaderError
 from gaussmix.tables.label_column import read_labels
 from gaussmix.tables.libraries import import_pandas
+from gaussmix.tables.stored_rows import StoredRows, open_rows
 from gaussmix.tables.table_files import (
     READ_SUFFIXES,
     SUFFIXES,
@@ -19,9 +20,11 @@ __all__ = [
     "READ_SUFFIXES",
     "SUFFIXES",
     "DoubtfulHeaderError",
+    "StoredRows",
     "Table",
     "column_names",
     "import_pandas",
+    "open_rows",
     "read_any_columns",
     "read_labels",
     "read_table",

@@ -6,7 +6,8 @@ import itertools
 import re
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TextIO
@@ -102,9 +103,7 @@ class CsvFile:
         positions : sequence of int
             The columns that will be used; decimal points beside decimal commas are an error in these only.
         """
-        version = tuple(map(int, import_pandas().__version__.split(".")[:2]))
-        precision = {"float_precision": "round_trip"} if version < (3, 1) else {}  # the default from 3.1
-        frame = self._read(**precision)
+        frame = self._read(**_exact_decimals())
         if self.separator != ";":
             return frame
         kinds = enumerate(frame.dtypes)
@@ -150,23 +149,38 @@ class CsvFile:
             return any(cells)
         return len(cells) > 1 or (len(cells) == 1 and not cells[0].isspace())
 
+    def frames(self, length: int) -> Iterator[Any]:
+        """Yield all columns as data frames of ``length`` rows, by position, if points are the decimal sign."""
+        with self._read(chunksize=length, **_exact_decimals()) as frames:
+            while True:
+                with self._errors_named():
+                    frame = next(frames, None)
+                if frame is None:
+                    return
+                yield frame
+
     def _read(self, **options: Any) -> Any:
+        with self._errors_named():
+            return import_pandas().read_csv(
+                self.path,
+                sep=r"\s+" if self.separator == _SPACES else self.separator,
+                skiprows=self.skipped,
+                header=0 if self.header else None,
+                names=range(len(self.names)),
+                encoding="utf-8-sig",
+                index_col=False,
+                skipinitialspace=True,
+                low_memory=False,
+                **options,
+            )
+
+    @contextmanager
+    def _errors_named(self) -> Iterator[None]:
         pandas = import_pandas()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", pandas.errors.ParserWarning)
-                return pandas.read_csv(
-                    self.path,
-                    sep=r"\s+" if self.separator == _SPACES else self.separator,
-                    skiprows=self.skipped,
-                    header=0 if self.header else None,
-                    names=range(len(self.names)),
-                    encoding="utf-8-sig",
-                    index_col=False,
-                    skipinitialspace=True,
-                    low_memory=False,
-                    **options,
-                )
+                yield
         except pandas.errors.EmptyDataError:
             raise ValueError(f"{self.path} has no rows") from None
         except UnicodeDecodeError:
@@ -185,6 +199,11 @@ class CsvFile:
             raise ValueError(f"{self.path} is not a CSV table: {reason[:1].lower()}{reason[1:]}") from None
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(_DAMAGED.format(self.path)) from error
+
+
+def _exact_decimals() -> dict[str, Any]:
+    version = tuple(map(int, import_pandas().__version__.split(".")[:2]))
+    return {"float_precision": "round_trip"} if version < (3, 1) else {}  # the default from 3.1
 
 
 def _text(path: Path) -> TextIO:

@@ -17,7 +17,26 @@ def import_pandas() -> Any:
 def import_pyarrow() -> Any:
     """Return pyarrow; raise MissingDependencyError if it is not installed."""
     try:
+        import pyarrow.ipc
         import pyarrow.parquet
     except ImportError as error:
         raise MissingDependencyError("pyarrow", "tables", "Reading and writing Parquet tables") from error
     return pyarrow
+
+
+def import_h5py() -> Any:
+    """Return h5py; raise MissingDependencyError if it is not installed."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingDependencyError("h5py", "files", "Reading HDF5 and .h5ad files") from error
+    return h5py
+
+
+def import_zarr() -> Any:
+    """Return zarr; raise MissingDependencyError if it is not installed."""
+    try:
+        import zarr
+    except ImportError as error:
+        raise MissingDependencyError("zarr", "files", "Reading Zarr stores") from error
+    return zarr

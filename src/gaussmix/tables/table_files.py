@@ -81,7 +81,7 @@ def column_names(path: str | PathLike[str], *, header: bool | None = None) -> tu
             file = CsvFile.open(source, header)
             return _without_index(file.names), file.named
         case "parquet":
-            return _parquet_names(source), True
+            return parquet_names(source), True
         case _:
             return tuple(map(str, range(npy_array(source).shape[1]))), False
 
@@ -219,7 +219,7 @@ def _csv_columns(file: CsvFile, chosen: Sequence[str], *, fixed: bool) -> list[R
         position = file.names.index("")
         raise ValueError(f"{file.path} has no name for column {position} (counted from 0); name it, or {advice}")
     return [
-        _numbers(file.path, name, frame.iloc[:, position], advice, file)
+        numbers_of_column(file.path, name, frame.iloc[:, position], advice, file)
         for name, position in zip(chosen, positions, strict=True)
     ]
 
@@ -227,11 +227,11 @@ def _csv_columns(file: CsvFile, chosen: Sequence[str], *, fixed: bool) -> list[R
 def _parquet_columns(path: Path, chosen: Sequence[str], *, fixed: bool) -> list[Rows]:
     pyarrow = import_pyarrow()
     frame = parquet_table(path, chosen).to_pandas(ignore_metadata=True)
-    schema, names = pyarrow.parquet.read_schema(path), _parquet_names(path)
+    schema, names = pyarrow.parquet.read_schema(path), parquet_names(path)
     is_number = (pyarrow.types.is_integer, pyarrow.types.is_floating)
     offered = [name for name in names if any(test(schema.field(name).type) for test in is_number)]
     advice = _ITS_OWN if fixed else f"{_CHOOSE}{_as_typed(offered)}"
-    return [_numbers(path, name, frame[name], advice, None) for name in chosen]
+    return [numbers_of_column(path, name, frame[name], advice, None) for name in chosen]
 
 
 def _is_running_number(column: Any) -> bool:
@@ -241,7 +241,8 @@ def _is_running_number(column: Any) -> bool:
     return whole and bool((steps == 1).all() or (len(column) >= _MANY and (steps > 0).all()))
 
 
-def _parquet_names(path: Path) -> tuple[str, ...]:
+def parquet_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the columns of a Parquet file, without the index of a data frame."""
     pyarrow = import_pyarrow()
     try:
         schema = pyarrow.parquet.read_schema(path)
@@ -282,23 +283,26 @@ def npy_array(path: Path) -> Rows:
     return array
 
 
-def _require_exact(path: Path, name: str, values: Rows, file: CsvFile | None) -> Rows:
+def _require_exact(path: Path, name: str, values: Rows, file: CsvFile | None, start: int = 0) -> Rows:
     """Return the values of a column; ValueError if float64 does not hold one of them."""
     place = first_inexact(values)
     if place is None:
         return values
-    line = "" if file is None else file.line(place[0])
+    row = start + place[0]
+    line = "" if file is None else file.line(row)
     raise ValueError(
-        f"{path}: column {name!r} has {values[place]} in row {place[0]}{line}: float64 does not hold every integer "
+        f"{path}: column {name!r} has {values[place]} in row {row}{line}: float64 does not hold every integer "
         "beyond 2**53; subtract an offset from the column, or leave it out"
     )
 
 
-def _numbers(path: Path, name: str, column: Any, advice: str, file: CsvFile | None) -> Rows:
-    """Convert a column of a data frame to numbers; empty cells are NaN."""
+def numbers_of_column(
+    path: Path, name: str, column: Any, advice: str, file: CsvFile | None = None, start: int = 0
+) -> Rows:
+    """Convert a column of a data frame, whose first row is row ``start`` of a file, to numbers; empty cells are NaN."""
     kind = column.dtype.kind
     if kind in "biuf":
-        return _require_exact(path, name, np.asarray(column.to_numpy()), file)
+        return _require_exact(path, name, np.asarray(column.to_numpy()), file, start)
     if kind != "O":
         raise ValueError(f"{path}: column {name!r} has {column.dtype} values, not numbers; {advice}")
     numbers = import_pandas().to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
@@ -306,8 +310,9 @@ def _numbers(path: Path, name: str, column: Any, advice: str, file: CsvFile | No
     if text.size:
         value = str(column.iloc[text[0]])
         shown = value if len(value) <= 40 else value[:37] + "..."
-        line = "" if file is None else file.line(text[0])
-        raise ValueError(f"{path}: column {name!r} has {shown!r} in row {text[0]}{line} instead of a number; {advice}")
+        row = start + int(text[0])
+        line = "" if file is None else file.line(row)
+        raise ValueError(f"{path}: column {name!r} has {shown!r} in row {row}{line} instead of a number; {advice}")
     return np.asarray(numbers)
 
 

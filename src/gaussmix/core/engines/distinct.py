@@ -3,6 +3,7 @@
 import numpy as np
 
 import gaussmix.core._native as _native
+from gaussmix.core.file_pages import pieces, take_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import Rows
 
@@ -47,7 +48,7 @@ def estimated_distinct(rows: Rows) -> float:
     are distinct, about 8 positions are drawn twice, which makes the estimate about n.
     """
     positions = np.random.default_rng(0).integers(0, len(rows), int(_SAMPLED * len(rows) ** 0.5))
-    found = _collect(WeightedRows(np.ascontiguousarray(rows[positions])), len(positions))
+    found = _collect(WeightedRows(np.ascontiguousarray(take_rows(rows, positions))), len(positions))
     assert found is not None
     counts = found.explicit_weights
     once, twice = np.count_nonzero(counts == 1), np.count_nonzero(counts == 2)
@@ -61,9 +62,8 @@ def _collect(rows: WeightedRows, limit: int) -> WeightedRows | None:
     weights = np.empty(limit)
     collector = _native.DistinctRows(rows.n_rows, kept, weights, rows.weights is not None)
     step = max(1, _PIECE_BYTES // (values.itemsize * rows.n_features))
-    for start in range(0, rows.n_rows, step):
-        piece = rows.take(slice(start, start + step))
-        if not collector.add(np.ascontiguousarray(piece.values), piece.weights):
+    for part, piece in pieces(values, step):
+        if not collector.add(np.ascontiguousarray(piece), None if rows.weights is None else rows.weights[part]):
             return None
     size = collector.finish()
     return WeightedRows(kept[:size], weights[:size], rows.names)

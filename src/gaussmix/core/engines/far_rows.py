@@ -7,6 +7,7 @@ import numpy as np
 from gaussmix.core.background import NOISE
 from gaussmix.core.engines.incomplete import IncompleteEngine
 from gaussmix.core.engines.native import NativeEngine
+from gaussmix.core.file_pages import pieces, rows_of_piece, take_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.forms import FORMS
 from gaussmix.core.typing import FloatArray, IntArray, Rows
@@ -69,7 +70,7 @@ def far_rows(engine: NativeEngine | IncompleteEngine, mixture: WhitenedMixture) 
     far = np.empty(0, dtype=np.int64)
     if _may_overflow(engine.values, mixture):
         far = np.flatnonzero(np.isneginf(engine.score_rows(mixture, "log_density")))
-    return far, _nearest(engine.values[far].astype(np.float64), mixture) if far.size else far
+    return far, _nearest(take_rows(engine.values, far).astype(np.float64), mixture) if far.size else far
 
 
 def _may_overflow(rows: Rows, mixture: WhitenedMixture) -> bool:
@@ -77,9 +78,11 @@ def _may_overflow(rows: Rows, mixture: WhitenedMixture) -> bool:
     for_one = _FARTHEST / rows.shape[1]
     if greatest < for_one / (LARGEST + size):  # whatever the rows are
         return False
-    greatest_value = float(np.fmax.reduce(rows, axis=None, initial=0))
-    least_value = float(np.fmin.reduce(rows, axis=None, initial=0))
-    reach = max(greatest_value, -least_value) + size
+    reach = size
+    for _, piece in pieces(rows, rows_of_piece(rows)):
+        greatest_value = float(np.fmax.reduce(piece, axis=None, initial=0))
+        least_value = float(np.fmin.reduce(piece, axis=None, initial=0))
+        reach = max(reach, greatest_value + size, -least_value + size)
     return reach > 0 and not greatest < for_one / reach
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.engines.base import AbstractEngine
+from gaussmix.core.file_pages import FilePages, pieces, rows_of_piece
 from gaussmix.core.moments import Moments
 from gaussmix.core.processors import processor_share
 from gaussmix.core.row_sampling import draw_rows
@@ -223,21 +224,27 @@ class NativeEngine(AbstractEngine):
         return common if apart.max() <= _MOST_APART else None
 
     @cached_property
+    def _pages(self) -> FilePages | None:
+        """Pages of the file from which the rows are mapped, if they are."""
+        return FilePages.of(self._rows.values)
+
+    @cached_property
     def _greatest(self) -> FloatArray:
         """The greatest absolute value (d,) of each feature, by columns, because NumPy is slow across short rows."""
         values = self._rows.values
         if values.dtype.kind == "u":
             return np.full(self.n_features, float(np.iinfo(values.dtype).max))
         greatest = np.zeros(self.n_features, dtype=values.dtype)
-        for start in range(0, self.n_rows, _COLUMN_ROWS):
-            columns = np.ascontiguousarray(values[start : start + _COLUMN_ROWS].T)
+        for _, piece in pieces(values, _COLUMN_ROWS):
+            columns = np.ascontiguousarray(piece.T)
             np.maximum(greatest, np.maximum(columns.max(axis=1), -columns.min(axis=1)), out=greatest)
         return greatest.astype(np.float64)
 
     def _pieces(self, form: str, n_components: int) -> Iterator[tuple[slice, Rows]]:
         """Yield the rows in order, in pieces that the compiled code can read and that end at block boundaries.
 
-        Pieces grow while calls are fast; the sums do not depend on the pieces.
+        Pieces grow while calls are fast; the sums do not depend on the pieces. The next piece of a mapped file is read
+        while the compiled code works on this one, and its memory is given back afterwards.
         """
         if self._in_place and self.n_rows <= _FEW_ROWS:
             yield slice(None), self._rows.values
@@ -247,6 +254,8 @@ class NativeEngine(AbstractEngine):
         if self._incomplete:  # each row may need a decomposition
             work_per_row *= self.n_features
         most = block + self.n_rows if self._in_place else _CONVERTED_BYTES // (8 * self.n_features)
+        if self._pages is not None:
+            most = min(most, rows_of_piece(self._rows.values))
         most_blocks = max(1, most // block)
         step = block * min(most_blocks, max(1, int(FLOPS_PER_CALL / (work_per_row * block))))
         start = 0
@@ -254,9 +263,13 @@ class NativeEngine(AbstractEngine):
             part = slice(start, min(start + step, self.n_rows))
             rows = self._rows.values[part]
             began = time.perf_counter()
+            if self._pages is not None:
+                self._pages.read_ahead(self._rows.values[part.stop : part.stop + 2 * step])
             yield part, rows if self._in_place else np.ascontiguousarray(rows, dtype=np.float64)
             if time.perf_counter() - began < QUICK_CALL:
                 step = min(2 * step, block * most_blocks)
+            if self._pages is not None:
+                self._pages.release(rows)
             start = part.stop
 
 
