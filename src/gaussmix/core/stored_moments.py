@@ -134,12 +134,19 @@ class StoredMoments:
         float
             Sum over rows and components of the responsibility times ``log w_k N(x | k)``. Of noise, it has the weight
             only: its density is constant.
+
+        Raises
+        ------
+        FloatingPointError
+            If the mixture gives the noise of the rows the weight zero.
         """
         sums, offsets = self.under(mixture), mixture.whitened().offsets
         held = sums.counts != 0  # negative in differences of sums
         of_components = float(sums.counts[held] @ offsets[held]) - 0.5 * sums.scatter_trace
         if not sums.background or mixture.background is None:
             return of_components
+        if mixture.background.weight == 0:
+            raise FloatingPointError("the noise has weight zero, and the rows have some of it")
         return of_components + sums.background * math.log(mixture.background.weight)
 
     def faded(self, share: float) -> Self:
