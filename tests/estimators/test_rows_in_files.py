@@ -91,7 +91,11 @@ def test_redundant_columns_are_found_in_files(tmp_path):
 def read_back(path):
     if path.suffix == ".npy":
         return np.load(path)
-    table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.DataFrame(np.loadtxt(path, delimiter=",", skiprows=1))
+    table = (
+        pd.read_parquet(path)
+        if path.suffix == ".parquet"
+        else pd.DataFrame(np.loadtxt(path, delimiter=",", skiprows=1))
+    )
     values = table.to_numpy()
     return values[:, 0] if values.shape[1] == 1 else values
 
@@ -150,7 +154,9 @@ def test_missing_values_in_files_are_labeled_but_not_fitted(tmp_path, in_memory)
     model = in_memory["float64"]
     path = model.predict(stored.values, to=tmp_path / "labels.npy")
     np.testing.assert_array_equal(np.load(path), model.predict(rows))
-    with pytest.raises(ValueError, match=r"X has a missing value at row 7, column 0 \('c0'\); a fit to rows that do not"):
+    with pytest.raises(
+        ValueError, match=r"X has a missing value at row 7, column 0 \('c0'\); a fit to rows that do not"
+    ):
         fitted(stored)
     small = open_rows(write_parquet(rows[:1000], tmp_path))
     assert_same(fitted(small), fitted(rows[:1000]))

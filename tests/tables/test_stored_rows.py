@@ -99,7 +99,9 @@ def test_a_full_disk_is_found_beforehand(tmp_path, monkeypatch):
     path = WRITERS["parquet"](clusters(np.float64), tmp_path)
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("gaussmix.tables.stored_rows.disk_usage", lambda folder: usage(10**9, 10**9, 5_000_000))
-    with pytest.raises(OSError, match=r"the rows need 9 MB on disk, but .* has 5 MB free: give another scratch_folder="):
+    with pytest.raises(
+        OSError, match=r"the rows need 9 MB on disk, but .* has 5 MB free: give another scratch_folder="
+    ):
         open_rows(path, memory_limit=LIMIT)
 
 
@@ -252,7 +254,7 @@ def test_a_bad_limit_is_refused(limit, tmp_path):
 
 
 def test_a_missing_scratch_folder_is_named(tmp_path):
-    with pytest.raises(ValueError, match="scratch_folder .*nowhere is not a folder"):
+    with pytest.raises(ValueError, match=r"scratch_folder .*nowhere is not a folder"):
         open_rows([np.zeros((3, 2))], scratch_folder=tmp_path / "nowhere")
 
 

@@ -14,6 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from gaussmix.core.errors import MissingDependencyError
+from gaussmix.core.file_pages import passes_told
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.text import printable
 from gaussmix.fitting.em import Progress
@@ -96,13 +97,24 @@ def fit_progress(
 ) -> Iterator[Callable[[Progress], None]]:
     """Yield a callback for an estimator that shows progress when the fit has lasted ``after`` seconds.
 
-    The number of starts is shown if it is known; a search decides as it goes.
+    The number of starts is shown if it is known; a search decides as it goes. For rows in a file, the number of the
+    pass over the file and the rows that it has reached are shown, too.
     """
     of = "" if n_starts is None else f" of {n_starts}"
-    with progress_bar("Fitting", after=after, console=console) as update:
-        yield lambda progress: update(
-            f"Start {progress.start + 1}{of}, iteration {progress.n_iter}: {objective} {progress.log_likelihood:.6g}"
-        )
+    text, passes = "Fitting", 0
+
+    def show(progress: Progress) -> None:
+        nonlocal text
+        text = f"Start {progress.start + 1}{of}, iteration {progress.n_iter}: {objective} {progress.log_likelihood:.6g}"
+        update(text)
+
+    def show_pass(reached: int, n_rows: int) -> None:
+        nonlocal passes
+        update(f"{text}; pass {passes + 1}: {reached:,} of {n_rows:,} rows", advance=0)
+        passes += reached == n_rows
+
+    with progress_bar("Fitting", after=after, console=console) as update, passes_told(show_pass):
+        yield show
 
 
 @contextmanager

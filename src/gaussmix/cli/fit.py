@@ -14,6 +14,7 @@ from gaussmix.cli.options import (
     HeaderFlag,
     Init,
     MaxVarianceRatio,
+    MemoryLimit,
     ModelName,
     ModelOption,
     NoHeaderFlag,
@@ -31,7 +32,7 @@ from gaussmix.cli.options import (
 )
 from gaussmix.cli.outputs import check_output
 from gaussmix.cli.summary import fit_summary, mixture_summary, print_apart
-from gaussmix.cli.table_input import ColumnsOption, WeightsOption, as_frame, read_rows
+from gaussmix.cli.table_input import ColumnsOption, WeightsOption, as_frame, limit_given, read_rows
 from gaussmix.core.text import Entry, counted, entry_grid
 from gaussmix.diagnostics import FitRecord, inspect_fit
 
@@ -70,12 +71,13 @@ def fit(
     weights: WeightsOption = None,
     header: HeaderFlag = False,
     no_header: NoHeaderFlag = False,
+    memory_limit: MemoryLimit = None,
     report: Annotated[bool, flag("--report", help="Print diagnostics of the rows and the fit.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the model to this file (JSON).")] = None,
 ) -> None:
     """Fit a mixture to a table, print a summary and write the model."""
     check_output(output, table)
-    rows = read_rows(table, columns, weights, header_given(header, no_header))
+    rows = read_rows(table, columns, weights, header_given(header, no_header), limit=limit_given(memory_limit))
     least = max(2, components)
     if rows.n_rows < least:
         raise ValueError(f"{table} has {counted(rows.n_rows, 'row')}; {components} components need at least {least}")

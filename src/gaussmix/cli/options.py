@@ -11,6 +11,14 @@ ModelPath = Annotated[
 ]
 TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="A table: CSV, Parquet or .npy.")]
 
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Read larger tables in pieces, such as 500MB; half of the free memory if not given.",
+    ),
+]
+
 
 def _number_of_components(text: str) -> int:
     try:

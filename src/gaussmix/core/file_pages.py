@@ -1,7 +1,9 @@
 """Memory of arrays that are mapped from files: pages are read ahead of use, and given back after it."""
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,6 +16,31 @@ PIECE_BYTES = 32 << 20
 
 _KEPT_BYTES = 4 << 20  # smaller files stay in memory once they have been read
 _DROP, _WILL_NEED = getattr(mmap, "MADV_DONTNEED", None), getattr(mmap, "MADV_WILLNEED", None)
+
+_LISTENER: ContextVar[Callable[[int, int], object] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def passes_told(listener: Callable[[int, int], object]) -> Iterator[None]:
+    """Tell a function about the passes that engines make over mapped files in the body.
+
+    Parameters
+    ----------
+    listener : callable
+        Called after each piece with the number of rows that the pass has reached, and that of all rows.
+    """
+    before = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(before)
+
+
+def tell_pass(reached: int, n_rows: int) -> None:
+    """Tell the function of `passes_told`, if there is one, that a pass has reached a row."""
+    listener = _LISTENER.get()
+    if listener is not None:
+        listener(reached, n_rows)
 
 
 @dataclass(frozen=True, eq=False)

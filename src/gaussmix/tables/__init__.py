@@ -4,6 +4,7 @@ from gaussmix.tables.any_columns import read_any_columns, require_numbers
 from gaussmix.tables.csv_files import DoubtfulHeaderError
 from gaussmix.tables.label_column import read_labels
 from gaussmix.tables.libraries import import_pandas
+from gaussmix.tables.row_results import write_parts
 from gaussmix.tables.stored_rows import StoredRows, open_rows
 from gaussmix.tables.table_files import (
     READ_SUFFIXES,
@@ -12,6 +13,7 @@ from gaussmix.tables.table_files import (
     column_names,
     read_table,
     require_table_suffix,
+    size_in_memory,
     table_as_csv,
     write_table,
 )
@@ -30,6 +32,8 @@ __all__ = [
     "read_table",
     "require_numbers",
     "require_table_suffix",
+    "size_in_memory",
     "table_as_csv",
+    "write_parts",
     "write_table",
 ]

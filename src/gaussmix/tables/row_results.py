@@ -13,12 +13,15 @@ from gaussmix.core.typing import Rows
 from gaussmix.tables.libraries import import_pandas, import_pyarrow
 from gaussmix.tables.table_files import require_table_suffix
 
+Part = Rows | Sequence[Rows]
+"""Results of some rows: an array (m,) or (m, c), or c columns (m,)."""
+
 
 class _Write(Protocol):
-    def __call__(self, part: Rows) -> None: ...
+    def __call__(self, part: Part) -> None: ...
 
 
-def write_parts(path: str | PathLike[str], names: Sequence[str], n_rows: int, parts: Iterable[Rows]) -> Path:
+def write_parts(path: str | PathLike[str], names: Sequence[str], n_rows: int, parts: Iterable[Part]) -> Path:
     """Write results in parts to a .npy, .parquet or .csv file, which appears when it is complete.
 
     Parameters
@@ -29,7 +32,7 @@ def write_parts(path: str | PathLike[str], names: Sequence[str], n_rows: int, pa
         Names of the columns; .npy files have none.
     n_rows : int
         Number of rows of all parts.
-    parts : iterable of (m,) or (m, c) arrays
+    parts : iterable of (m,) or (m, c) arrays, or of sequences of c columns (m,)
         The results, in order.
 
     Returns
@@ -56,7 +59,8 @@ def write_parts(path: str | PathLike[str], names: Sequence[str], n_rows: int, pa
 def _npy_writer(path: Path, names: Sequence[str], n_rows: int) -> Iterator[_Write]:
     with path.open("wb") as file:
 
-        def write(part: Rows) -> None:
+        def write(part: Part) -> None:
+            part = part if isinstance(part, np.ndarray) else np.column_stack(part)
             if not file.tell():
                 description = np.lib.format.dtype_to_descr(part.dtype)
                 header = {"descr": description, "fortran_order": False, "shape": (n_rows, *part.shape[1:])}
@@ -71,9 +75,9 @@ def _parquet_writer(path: Path, names: Sequence[str], n_rows: int) -> Iterator[_
     pyarrow = import_pyarrow()
     writer: Any = None
 
-    def write(part: Rows) -> None:
+    def write(part: Part) -> None:
         nonlocal writer
-        columns = [np.ascontiguousarray(column) for column in part.reshape(len(part), -1).T]
+        columns = [np.ascontiguousarray(column) for column in _columns(part)]
         table = pyarrow.table(dict(zip(names, columns, strict=True)))
         if writer is None:
             writer = pyarrow.parquet.ParquetWriter(path, table.schema)
@@ -91,9 +95,13 @@ def _csv_writer(path: Path, names: Sequence[str], n_rows: int) -> Iterator[_Writ
     pandas = import_pandas()
     with path.open("w", encoding="utf-8", newline="") as file:
 
-        def write(part: Rows) -> None:
+        def write(part: Part) -> None:
             first = not file.tell()
-            columns = dict(zip(names, part.reshape(len(part), -1).T, strict=True))
+            columns = dict(zip(names, _columns(part), strict=True))
             pandas.DataFrame(columns).to_csv(file, index=False, header=first, lineterminator="\n")
 
         yield write
+
+
+def _columns(part: Part) -> Sequence[Rows]:
+    return list(part.reshape(len(part), -1).T) if isinstance(part, np.ndarray) else part

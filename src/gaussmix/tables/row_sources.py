@@ -175,10 +175,10 @@ class ArrowSource(AbstractSource):
 class CsvSource(AbstractSource):
     """A CSV file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, header: bool | None) -> None:
         self.label, self.path, self.n_rows = str(path), path, None
         path.open("rb").close()
-        self._file = CsvFile.open(path)
+        self._file, self._header = CsvFile.open(path, header), header
         names = self._file.names
         self.column_names = names[1:] if len(names) > 1 and names[0] == "" else names
         self.names = self.column_names if self._file.named else None
@@ -189,7 +189,7 @@ class CsvSource(AbstractSource):
     def blocks(self, chosen: Sequence[str], length: int) -> Iterator[Rows]:
         file = self._file
         if file.separator == ";":  # decimal commas are found in all rows together
-            yield read_table(self.path, chosen, allow_missing=True).rows
+            yield read_table(self.path, chosen, header=self._header, allow_missing=True).rows
             return
         positions, start = [file.names.index(name) for name in chosen], 0
         for frame in file.frames(max(1000, length // 4)):
@@ -244,13 +244,15 @@ class _Place:
     inside: str
 
 
-def sources_at(paths: Iterable[str | PathLike[str]]) -> list[AbstractSource]:
+def sources_at(paths: Iterable[str | PathLike[str]], header: bool | None = None) -> list[AbstractSource]:
     """Return the files at some paths, in order; those of a folder or a pattern are sorted by name.
 
     Parameters
     ----------
     paths : iterable of paths
         Files, folders and patterns.
+    header : bool, optional
+        Whether the first line of CSV files has the names; found out by default.
 
     Returns
     -------
@@ -262,7 +264,7 @@ def sources_at(paths: Iterable[str | PathLike[str]]) -> list[AbstractSource]:
     ValueError, OSError
         If a path leads to no file, or to one that is not a table.
     """
-    return [_source(place) for path in paths for place in _places(path)]
+    return [_source(place, header) for path in paths for place in _places(path)]
 
 
 def _places(path: str | PathLike[str]) -> list[_Place]:
@@ -289,7 +291,7 @@ def _is_table(file: Path, folder: Path) -> bool:
     return not hidden and not inside_store and file.name.lower().endswith(_STORED)
 
 
-def _source(place: _Place) -> AbstractSource:
+def _source(place: _Place, header: bool | None) -> AbstractSource:
     name, path = place.path.name.lower(), place.path
     if name.endswith(_HDF5):
         return ArraySource(*hdf5_array(path, place.inside))
@@ -302,7 +304,7 @@ def _source(place: _Place) -> AbstractSource:
     if name.endswith((".parquet", ".pq", *_ARROW)):
         return ArrowSource(path)
     if name.endswith(READ_SUFFIXES):
-        return CsvSource(path)
+        return CsvSource(path, header)
     raise ValueError(f"{path} must end in {', '.join(_STORED)}, the formats of rows")
 
 

@@ -112,6 +112,7 @@ def open_rows(
     *,
     memory_limit: str | float = "1 GB",
     scratch_folder: str | PathLike[str] | None = None,
+    header: bool | None = None,
     show_progress: bool = False,
 ) -> StoredRows:
     """Open rows in files, which may be larger than the memory, for the estimators.
@@ -132,6 +133,8 @@ def open_rows(
         Bytes, or text such as "500 MB", that the rows may take in memory. A fit takes another 8 bytes for each row.
     scratch_folder : path, optional
         Folder of the temporary file; by default that of `tempfile.gettempdir`.
+    header : bool, optional
+        Whether the first line of CSV files has the names; found out by default.
     show_progress : bool, default=False
         Whether to show how many rows have been decoded.
 
@@ -164,7 +167,7 @@ def open_rows(
     limit = bytes_given(memory_limit, "memory_limit")
     if limit < _LEAST_LIMIT:
         raise ValueError(f"memory_limit must be at least {bytes_shown(_LEAST_LIMIT)}; got {memory_limit!r}")
-    sources = _sources(paths)
+    sources = _sources(paths, header)
     chosen = _common_columns(sources, columns)
     if len(sources) == 1 and isinstance(sources[0], ArraySource):
         mapped = sources[0].mapped(chosen)
@@ -180,9 +183,9 @@ def open_rows(
     return StoredRows(_decoded(sources, chosen, kind, limit, folder, show_progress), names)
 
 
-def _sources(paths: Any) -> list[AbstractSource]:
+def _sources(paths: Any, header: bool | None) -> list[AbstractSource]:
     if isinstance(paths, str | PathLike):
-        return sources_at([paths])
+        return sources_at([paths], header)
     if isinstance(paths, np.ndarray) or not isinstance(paths, Iterable):
         raise ValueError(f"paths must be a path, a sequence of paths, or an iterable of arrays; got {type(paths)}")
     blocks = iter(paths)
@@ -190,7 +193,7 @@ def _sources(paths: Any) -> list[AbstractSource]:
     if first is None:
         raise ValueError("paths is empty: name at least one file")
     if isinstance(first, str | PathLike):
-        return sources_at([first, *blocks])
+        return sources_at([first, *blocks], header)
     return [BlocksSource(itertools.chain([first], blocks), first)]
 
 

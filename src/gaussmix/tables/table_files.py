@@ -152,6 +152,20 @@ def read_table(
     return _checked(source, Table(rows, chosen, named), header, allow_missing=allow_missing)
 
 
+def size_in_memory(path: str | PathLike[str]) -> int:
+    """Return about how many bytes `read_table` needs for a table, without reading it."""
+    source = Path(path)
+    source.open("rb").close()
+    if kind_of(source) != "parquet":
+        return source.stat().st_size * (4 if source.suffix.lower() == ".gz" else 1)
+    pyarrow = import_pyarrow()
+    try:
+        metadata = pyarrow.parquet.read_metadata(source)
+    except pyarrow.ArrowException as error:
+        raise ValueError(f"{source} is not a Parquet table") from error
+    return 8 * metadata.num_rows * metadata.num_columns
+
+
 def require_columns(path: Path, columns: Sequence[str] | None, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the columns of a table, all by default; raise ValueError if it lacks one of them."""
     chosen = names if columns is None else tuple(columns)

@@ -13,7 +13,7 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.engines.base import AbstractEngine
-from gaussmix.core.file_pages import FilePages, pieces, rows_of_piece
+from gaussmix.core.file_pages import FilePages, pieces, rows_of_piece, tell_pass
 from gaussmix.core.moments import Moments
 from gaussmix.core.processors import processor_share
 from gaussmix.core.row_sampling import draw_rows
@@ -270,6 +270,7 @@ class NativeEngine(AbstractEngine):
                 step = min(2 * step, block * most_blocks)
             if self._pages is not None:
                 self._pages.release(rows)
+                tell_pass(part.stop, self.n_rows)
             start = part.stop
 
 
