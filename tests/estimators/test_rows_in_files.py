@@ -8,6 +8,7 @@ import pytest
 from helpers.stored import LIMIT, WRITERS, clusters, names_of, write_npy, write_parquet
 
 from gaussmix import BayesianGaussianMixture, GaussianMixture, StudentMixture, open_rows
+from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.file_pages import FilePages
 
 ROWS = {kind: clusters(kind) for kind in ("float64", "float32")}
@@ -127,17 +128,17 @@ def test_probabilities_of_noise_have_a_column(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".npy", ".parquet", ".csv"])
 def test_a_failure_leaves_no_file(suffix, tmp_path, in_memory, monkeypatch):
-    model, calls = in_memory["float32"], []
+    calls = []
 
-    def labels(rows):
-        calls.append(rows)
+    def fails_in_the_end(engine, mixture, want):
+        calls.append(want)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return np.zeros(rows.n_rows, dtype=np.int64)
+        return assign_rows(engine, mixture, want)
 
-    monkeypatch.setattr(model, "_labels", labels)
+    monkeypatch.setattr("gaussmix.estimators.fitted_mixture.assign_rows", fails_in_the_end)
     with pytest.raises(KeyboardInterrupt):
-        model.predict(ROWS["float32"], to=tmp_path / f"result{suffix}")
+        in_memory["float32"].predict(ROWS["float32"], to=tmp_path / f"result{suffix}")
     assert len(calls) == 2
     assert not list(tmp_path.iterdir())
 

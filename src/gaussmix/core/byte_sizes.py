@@ -4,13 +4,14 @@ import os
 import re
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _GIVEN = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([KMGT]?)(I?)B?)?\s*", re.IGNORECASE)
 
 
-def bytes_given(size: str | float, name: str) -> float:
+def bytes_given(size: Any, name: str) -> float:
     """Return a number of bytes, from a number or a text such as "1 GB", "500 MB" or "2 GiB".
 
     Parameters

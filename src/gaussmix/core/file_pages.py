@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,7 +15,8 @@ PIECE_BYTES = 32 << 20
 """Size of the pieces of a mapped array that are used one after the other."""
 
 _KEPT_BYTES = 4 << 20  # smaller files stay in memory once they have been read
-_DROP, _WILL_NEED = getattr(mmap, "MADV_DONTNEED", None), getattr(mmap, "MADV_WILLNEED", None)
+_DROP: Any = getattr(mmap, "MADV_DONTNEED", None)  # None where the system has no such advice
+_WILL_NEED: Any = getattr(mmap, "MADV_WILLNEED", None)
 
 _LISTENER: ContextVar[Callable[[int, int], object] | None] = ContextVar("listener", default=None)
 
@@ -72,10 +73,11 @@ class FilePages:
         FilePages or None
             The pages.
         """
-        owner, modes = values, set()
+        owner: Any = values
+        modes = set()
         while isinstance(owner, np.ndarray):
             modes.add(getattr(owner, "mode", None))
-            owner = owner.base  # type: ignore[assignment]
+            owner = owner.base
         if not isinstance(owner, mmap.mmap) or "c" in modes or _DROP is None or len(owner) < _KEPT_BYTES:
             return None
         return cls(owner, np.frombuffer(owner, dtype=np.uint8).__array_interface__["data"][0])

@@ -199,7 +199,7 @@ def _has_nan(values: Rows) -> bool:
 
 def _positions(where: IntArray | BoolArray) -> IntArray:
     which = np.asarray(where)
-    return np.flatnonzero(which) if which.dtype == np.bool_ else which
+    return np.flatnonzero(which) if which.dtype == np.bool_ else which.astype(np.int64, copy=False)
 
 
 def _read_only(array: Rows) -> Rows:

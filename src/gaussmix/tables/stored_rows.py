@@ -100,7 +100,13 @@ class StoredRows:
         return self
 
     def as_table(self) -> Any:
-        """Return a data frame of pandas without a copy of the rows if their columns have names, else the array."""
+        """Return the rows as estimators check them, without a copy.
+
+        Returns
+        -------
+        pandas.DataFrame or (n, d) array
+            A data frame if the columns have names.
+        """
         if self.names is None:
             return self.values
         return import_pandas().DataFrame(self.values, columns=list(self.names), copy=False)
@@ -161,7 +167,7 @@ def open_rows(
     >>> rows = open_rows(rng.normal(size=(100, 2)) + 9 * (part % 2) for part in range(10))
     >>> rows
     <1,000 rows with 2 columns of float64, in memory>
-    >>> np.sort(GaussianMixture(2, random_state=0).fit(rows).means_[:, 0]).round()
+    >>> np.sort(GaussianMixture(2, random_state=0).fit(rows).means_[:, 0]).round() + 0
     array([0., 9.])
     """
     limit = bytes_given(memory_limit, "memory_limit")
@@ -277,7 +283,7 @@ def _write(file: BinaryIO, block: Rows, folder: Path) -> None:
     if not block.size:
         return
     try:
-        file.write(memoryview(block).cast("B"))
+        file.write(memoryview(block.data).cast("B"))
     except OSError as error:
         raise OSError(
             error.errno, f"{os.strerror(error.errno or 0)} (give another scratch_folder=)", str(folder)
