@@ -171,6 +171,18 @@ def test_one_row_is_drawn_from_each_stretch(rng):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
+def test_rows_are_drawn_by_the_sums_of_all_odds(weighted):
+    rng = np.random.default_rng(3)
+    values = np.arange(2_500_000.0)[:, None]
+    odds = rng.exponential(size=len(values))
+    weights = rng.integers(0, 3, len(values)).astype(float) if weighted else None
+    drawn = draw_rows(WeightedRows(values, weights), 1000, np.random.default_rng(4), odds)
+    sums = np.cumsum(odds if weights is None else odds * weights)
+    places = sums[-1] / 1000 * (np.arange(1000) + np.random.default_rng(4).uniform(size=1000))
+    np.testing.assert_array_equal(drawn.values[:, 0], np.searchsorted(sums, places, side="right"))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
 def test_rows_drawn_by_odds_stand_for_all_rows(weighted):
     rng = np.random.default_rng(1)
     values, weights = rng.standard_normal((5000, 2)), rng.integers(0, 3, 5000) * 1.0

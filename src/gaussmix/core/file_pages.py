@@ -15,6 +15,7 @@ PIECE_BYTES = 32 << 20
 """Size of the pieces of a mapped array that are used one after the other."""
 
 _KEPT_BYTES = 4 << 20  # smaller files stay in memory once they have been read
+_SHARED = {"r", "r+", "w+"}  # modes of `numpy.memmap` in which memory and file are the same
 _DROP: Any = getattr(mmap, "MADV_DONTNEED", None)  # None where the system has no such advice
 _WILL_NEED: Any = getattr(mmap, "MADV_WILLNEED", None)
 
@@ -66,7 +67,8 @@ class FilePages:
         Parameters
         ----------
         values : array
-            An array or a view of one. Changes of a copy-on-write mapping exist in memory only, so it is left alone.
+            An array or a view of one. Only a `numpy.memmap` is known to be backed by a file; and changes of one that is
+            copied on write exist in memory only, so it is left alone.
 
         Returns
         -------
@@ -78,7 +80,8 @@ class FilePages:
         while isinstance(owner, np.ndarray):
             modes.add(getattr(owner, "mode", None))
             owner = owner.base
-        if not isinstance(owner, mmap.mmap) or "c" in modes or _DROP is None or len(owner) < _KEPT_BYTES:
+        is_shared = bool(modes & _SHARED) and "c" not in modes
+        if not isinstance(owner, mmap.mmap) or not is_shared or _DROP is None or len(owner) < _KEPT_BYTES:
             return None
         return cls(owner, np.frombuffer(owner, dtype=np.uint8).__array_interface__["data"][0])
 
