@@ -17,7 +17,10 @@ from gaussmix.fitting.stopping import RemainingGain
 from gaussmix.fitting.surrogate import SurrogateAccelerator
 
 GROWTH = 4
-"""Ratio of the sizes of two samples, and of all rows to the largest sample."""
+"""Ratio of the sizes of two samples."""
+
+SHARE = 16
+"""Least ratio of all rows to the largest sample."""
 
 LEAST_GROWTH = 2
 """Least ratio of the first larger sample to the one that was searched."""
@@ -52,7 +55,7 @@ class Ladder:
 
     def sizes(self) -> list[int]:
         """Return the sizes of samples larger than the one that was searched, in ascending order."""
-        sizes, size = [], min(self.engine.n_rows // GROWTH, MOST_ROWS)
+        sizes, size = [], min(self.engine.n_rows // SHARE, MOST_ROWS)
         while size >= LEAST_GROWTH * self.searched.n_rows:
             sizes.append(size)
             size //= GROWTH

@@ -19,7 +19,7 @@ _LEFT = 0.01  # share of its gain that a run on the sample leaves ahead
 _LEAST_LEFT = 1e-5  # nats
 _INDEPENDENT = 1e-3  # least singular value of changes of D, relative to the largest
 _REMEMBERED = 5  # corrections that are combined
-_LARGEST_RATIO = 0.6  # of the gains of two proposals: the sample helps little if they shrink less
+_LARGEST_RATIO = 0.6  # of the gain of a proposal to those of the last two: the sample helps little if they shrink less
 _MOST_ITERATIONS = 500  # of a run on the sample
 
 
@@ -99,7 +99,7 @@ class SurrogateAccelerator(AbstractAccelerator):
     _corrections: _Corrections = field(default_factory=_Corrections, init=False)
     _usual: Accelerator | None = field(default=None, init=False)
     _stretch: float = field(default=math.inf, init=False)
-    _gain: float = field(default=math.inf, init=False)
+    _gains: tuple[float, float] = field(default=(math.inf, math.inf), init=False)
 
     def propose(self, mixture: Mixture, moments: Moments, objective: float) -> Mixture | None:
         if self._usual is not None:
@@ -112,11 +112,11 @@ class SurrogateAccelerator(AbstractAccelerator):
         gain = math.nan
         if fit is not None:
             gain = fit.objective - sample.log_likelihood - surrogate.log_prior(mixture)
-        if not math.isfinite(gain) or gain > _LARGEST_RATIO * self._gain:
+        if not math.isfinite(gain) or gain > _LARGEST_RATIO * max(self._gains):
             self._usual = Accelerator(self.update)
         if fit is None or not math.isfinite(gain):
             return None
-        self._gain = gain
+        self._gains = self._gains[1], gain
         self._stretch = max(1.0, gain / guaranteed) if guaranteed > 0 else 1.0
         return fit.mixture
 
