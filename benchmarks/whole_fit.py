@@ -1,12 +1,12 @@
 """Time of a whole default fit of many rows, beside another build.
 
-Claim: on 1,000,000 rows of the seven shapes of problems.py and on 100,000 x 8 rows of 64 components, a default fit takes
-at most half of the processor time of the build before, in the geometric mean, and ends in the same optimum or a better
-one.
+Claim: on 1,000,000 rows of the seven shapes of problems.py and on 100,000 x 8 rows of 64 components, a default fit
+takes at most half of the processor time of the build before, in the geometric mean, and ends in the same optimum or a
+better one.
 
 Method: each build fits the problems in a process of its own, with one thread. The fits of a problem follow each other,
-build after build, for several rounds with the seeds 0, 1, ...; processor time counts, the least of the rounds. A fit has
-three parts: passes over all rows (EM, scores and drawing), the growing samples with the runs that propose steps
+build after build, for several rounds with the seeds 0, 1, ...; processor time counts, the least of the rounds. A fit
+has three parts: passes over all rows (EM, scores and drawing), the growing samples with the runs that propose steps
 ("ladder"), and the search on the first sample with everything else. Work is also said in passes: the processor time of
 the fit by that of one pass of EM over all rows at its end. The log-likelihoods are those of the same seed; ``gain`` is
 the least difference of this build and the one before, in nats over all rows.

@@ -204,6 +204,10 @@ class Multistart:
         patience = is_small * _FAILURES if agree else max(swaps, more)
         return self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, patience)
 
+    def repair(self, run: Run) -> Run:
+        """Apply split-and-merge moves to a run with unsound components, as long as they improve it."""
+        return self._improve(run, self.moves, SHORT, 1)
+
     def _improve(self, best: Run, moves_from: Callable[[Run], Iterator[Start]], n_iter: int, patience: int) -> Run:
         """Try moves from the best run, and from any better one they find, until ``patience`` rounds have failed."""
         failures = 0

@@ -83,7 +83,7 @@ class Run(ABC):
         return self.n_starts >= AGREED and not self.soundness.n_unsound
 
     def beats(self, other: "Run", same: float = SAME) -> bool:
-        """Return whether this run has fewer lost or unsound components, or an objective higher by more than ``same``."""
+        """Return whether this run has fewer lost or unsound components, or an objective higher by over ``same``."""
         *troubles, objective = other.rank
         return self.rank < (*troubles, objective - same)
 

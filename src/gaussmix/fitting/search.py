@@ -93,7 +93,8 @@ def find_optimum(
         If a row is so far from all components that its density is zero.
     """
     streams = _streams(seed)
-    data, odds, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
+    rng = next(streams)
+    data, largest, all_rows = draw_sample(engine, structure, n_components, rng, ALL_ROWS, with_larger=True)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
     searched = engine if all_rows else engine_for(data.as_observed)
@@ -104,7 +105,7 @@ def find_optimum(
     search = _compiled(reference, structure, n_components) or reference
     normal = _compiled_normal(reference, structure, n_components)
     last = reference if all_rows else replace(reference, engine=engine, same=SAME, few=None)
-    ladder = Ladder(engine, data.as_observed, odds, seed)
+    ladder = Ladder(engine, data.as_observed, largest, seed)
     runs: list[Run] = []
     found: Run | None = None
     try:

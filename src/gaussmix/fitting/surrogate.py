@@ -20,6 +20,8 @@ _LEAST_LEFT = 1e-5  # nats
 _INDEPENDENT = 1e-3  # least singular value of changes of D, relative to the largest
 _REMEMBERED = 5  # corrections that are combined
 _LARGEST_RATIO = 0.6  # of the gain of a proposal to those of the last two: the sample helps little if they shrink less
+_NEARER = 0.1  # ratio of the gain of an EM step to that at the last failure, at which the sample is used again
+_MOST_FAILURES = 3
 _MOST_ITERATIONS = 500  # of a run on the sample
 
 
@@ -81,7 +83,7 @@ class SurrogateAccelerator(AbstractAccelerator):
     American Statistical Association 114 (2019), 668-681. At the optimum, D reproduces itself; later D are those of
     Anderson's mixing (Walker and Ni, SIAM Journal on Numerical Analysis 49 (2011), 1715-1735), which combines the last
     few so that the change of D is least. If a proposal lowers the objective, or gains shrink slowly, the usual
-    accelerator takes over.
+    accelerator takes over until the gain of an EM step is ten times smaller, or for good after three times.
 
     Parameters
     ----------
@@ -98,27 +100,40 @@ class SurrogateAccelerator(AbstractAccelerator):
     deadline: float = math.inf
     _corrections: _Corrections = field(default_factory=_Corrections, init=False)
     _usual: Accelerator | None = field(default=None, init=False)
+    _guaranteed: float = field(default=math.inf, init=False)
+    _again: float = field(default=math.inf, init=False)
+    _failures: int = field(default=0, init=False)
     _stretch: float = field(default=math.inf, init=False)
     _gains: tuple[float, float] = field(default=(math.inf, math.inf), init=False)
 
     def propose(self, mixture: Mixture, moments: Moments, objective: float) -> Mixture | None:
-        if self._usual is not None:
+        self._guaranteed = self.update.gain(mixture, moments, self.update.maximize(mixture, moments))
+        if self._usual is not None and not self._guaranteed < self._again:
             return self._usual.propose(mixture, moments, objective)
-        guaranteed = self.update.gain(mixture, moments, self.update.maximize(mixture, moments))
         sample = self.engine.accumulate(mixture.whitened())
         correction = self._corrections.combined(mixture, moments, moments + sample.scaled(-1.0))
         surrogate = OnlineUpdate(self.update, StoredMoments(mixture, correction))
-        fit = self._optimum(surrogate, mixture, sample.log_likelihood + surrogate.log_prior(mixture))
-        gain = math.nan
-        if fit is not None:
-            gain = fit.objective - sample.log_likelihood - surrogate.log_prior(mixture)
-        if not math.isfinite(gain) or gain > _LARGEST_RATIO * max(self._gains):
-            self._usual = Accelerator(self.update)
+        start = sample.log_likelihood + surrogate.log_prior(mixture)
+        fit = self._optimum(surrogate, mixture, start)
+        gain = math.nan if fit is None else fit.objective - start
         if fit is None or not math.isfinite(gain):
-            return None
+            self._fall_back()
+            return self._usual.propose(mixture, moments, objective) if self._usual else None
+        if gain > _LARGEST_RATIO * max(self._gains):
+            self._fall_back()
+        else:
+            self._usual = None
         self._gains = self._gains[1], gain
-        self._stretch = max(1.0, gain / guaranteed) if guaranteed > 0 else 1.0
+        self._stretch = max(1.0, gain / self._guaranteed) if self._guaranteed > 0 else 1.0
         return fit.mixture
+
+    def _fall_back(self) -> None:
+        """Leave proposals to the usual accelerator, until the gain of an EM step is much smaller."""
+        self._failures += 1
+        self._again = _NEARER * self._guaranteed if self._failures < _MOST_FAILURES else -math.inf
+        if self._usual is None:
+            self._usual = Accelerator(self.update)
+        self._corrections, self._gains = _Corrections(), (math.inf, math.inf)
 
     def _optimum(self, surrogate: OnlineUpdate, mixture: Mixture, start: float) -> Fit | None:
         """Return the run on the sample; None if D made the sums of a component negative, or its scatter indefinite."""
@@ -141,7 +156,7 @@ class SurrogateAccelerator(AbstractAccelerator):
 
     def refuse(self) -> None:
         if self._usual is None:
-            self._usual = Accelerator(self.update)
+            self._fall_back()
         else:
             self._usual.refuse()
 
