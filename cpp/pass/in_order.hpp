@@ -56,10 +56,10 @@ class Buffers {
   std::vector<std::unique_ptr<Buffer>> buffers_;
 };
 
-// Adds the sums of blocks to a total; with segments, the sums of the blocks of each segment to those of the segment, and
-// these to the total. Each block has a slot until it has been added. A thread that is as many blocks
-// ahead as there are slots waits until the others catch up. On a busy machine a thread may lose its processor for tens
-// of milliseconds in the middle of a block, so there are many slots, but memory only for those in use.
+// Adds the sums of blocks to a total; with segments, the sums of the blocks of each segment to those of the segment,
+// and these to the total. Each block has a slot until it has been added. A thread that is as many blocks ahead as there
+// are slots waits until the others catch up. On a busy machine a thread may lose its processor for tens of milliseconds
+// in the middle of a block, so there are many slots, but memory only for those in use.
 class InOrder {
  public:
   InOrder(Buffer& total, std::size_t size, std::int64_t n_blocks, std::int64_t segment_blocks, int n_threads)

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
-from typing import Any, NamedTuple, NoReturn
+from typing import Any
 
 import numpy as np
 
 from gaussmix.core.noise import NoiseCovariance
 from gaussmix.core.number_checks import as_numbers, check_numbers, column_names
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
-from gaussmix.core.typing import FloatArray, Random, Rows
+from gaussmix.core.typing import FloatArray, IntArray, Random, Rows
 
 LARGEST = 1e150
 """Bound on absolute values: sums of squares of larger numbers may overflow."""
@@ -162,32 +162,17 @@ def as_responsibilities(values: Any, n_components: int | None = None) -> FloatAr
     return shares
 
 
-def require_finite(rows: Rows, table: Any = None, *, allow_missing: bool = False, argument: str = "X") -> None:
+def require_finite(
+    rows: Rows, table: Any = None, *, allow_missing: bool = False, argument: str = "X", first_row: int = 0
+) -> None:
     """Raise a ValueError that names the first row and column with infinity or a number whose square overflows.
 
     NaN is an error, too, unless missing values are allowed. The name of the column comes from the table, if one is
-    given, and ``argument`` is what the user calls it.
-    """
-    unusable = first_unusable(rows, allow_missing=allow_missing)
-    if unusable is not None:
-        raise_unusable(unusable, 0, column_names(table), argument)
-
-
-class Unusable(NamedTuple):
-    """A value that a fit cannot use: its row and column, and what it is."""
-
-    row: int
-    column: int
-    value: float
-
-
-def first_unusable(rows: Rows, *, allow_missing: bool = False) -> Unusable | None:
-    """Return the first value that is infinite, NaN unless missing values are allowed, or has a square that overflows.
-
-    BLAS is avoided here because its threads would keep spinning during the first passes.
+    given, and ``argument`` is what the user calls it. The rows may be a piece of X that begins at ``first_row``. BLAS
+    is avoided here because its threads would keep spinning during the first passes.
     """
     if rows.dtype.kind != "f" or rows.size == 0:
-        return None
+        return
     for start in range(0, len(rows), _BLOCK):
         part = rows[start : start + _BLOCK]
         if float(part.min()) > -LARGEST and float(part.max()) < LARGEST:
@@ -196,29 +181,13 @@ def first_unusable(rows: Rows, *, allow_missing: bool = False) -> Unusable | Non
         if allow_missing:
             bad &= ~np.isnan(part)
         if bad.any():
-            row, column = np.argwhere(bad)[0].tolist()
-            return Unusable(start + row, column, float(part[row, column]))
-    return None
+            _complain(part, np.argwhere(bad)[0], first_row + start, column_names(table), argument)
 
 
-def raise_unusable(unusable: Unusable, start: int | None, names: Any, argument: str = "X") -> NoReturn:
-    """Raise the ValueError about an unusable value.
-
-    Parameters
-    ----------
-    unusable : Unusable
-        The value; its row counts from the start of a part of the rows.
-    start : int or None
-        Position of the first row of the part; None if it is unknown.
-    names : sequence or None
-        Names of the columns.
-    argument : str
-        What the user calls the rows.
-    """
-    row, column, value = unusable
+def _complain(part: Rows, place: IntArray, start: int, names: Any, argument: str) -> None:
+    row, column = place
     name = "" if names is None else f" ({names[column]!r})"
-    where = f"at row {row} of a partition" if start is None else f"at row {start + row}"
-    where = f"{where}, column {column}{name}"
+    value, where = float(part[row, column]), f"at row {start + row}, column {column}{name}"
     if np.isfinite(value):
         raise ValueError(f"{argument} has {value:g} {where}: its square overflows. Divide the column by its scale")
     if np.isnan(value) and argument == "X":

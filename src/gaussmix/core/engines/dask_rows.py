@@ -21,7 +21,7 @@ from gaussmix.core.engines.partitioned import AbstractPartitions, PartitionedEng
 from gaussmix.core.number_checks import check_columns, with_nan
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Rows
-from gaussmix.core.validation import first_unusable, raise_unusable
+from gaussmix.core.validation import require_finite
 from gaussmix.core.whitened import WhitenedMixture
 
 
@@ -47,7 +47,7 @@ def rows_of(X: Any) -> "DaskRows":
     """
     if isinstance(X, da.Array):
         return _rows_of_array(X)
-    if is_dask_collection(X) and hasattr(X, "columns") and hasattr(X, "dtypes"):
+    if is_dask_collection(X) and hasattr(X, "to_delayed") and getattr(X, "ndim", 0) == 2:
         return _rows_of_frame(X)
     raise TypeError(f"X is a {type(X).__name__} of Dask: pass an array with two axes or a data frame")
 
@@ -119,11 +119,8 @@ class DaskRows(AbstractDistantRows):
 
     @cached_property
     def _engine(self) -> PartitionedEngine:
-        found = self._kept.run(_examined)
-        for start, (_, unusable) in zip(self._kept.edges, found, strict=False):
-            if unusable is not None:
-                raise_unusable(unusable, int(start), self._column_names)
-        return PartitionedEngine(self._kept, np.max([greatest for greatest, _ in found], axis=0))
+        greatest = self._kept.run(_examined, self.header, each=self._kept.edges[:-1].tolist())
+        return PartitionedEngine(self._kept, np.max(greatest, axis=0))
 
     def fetch(self, positions: IntArray) -> WeightedRows:
         return WeightedRows(self._engine.fetch(positions), None, self.names)
@@ -137,17 +134,13 @@ class DaskRows(AbstractDistantRows):
     def for_each(self, mixture: WhitenedMixture, want: Literal["labels", "responsibilities", "log_density"]) -> Any:
         dtype = np.int64 if want == "labels" else np.float64
         starts = np.concatenate([[0], np.cumsum(self._blocks.chunks[0])[:-1]])
-        shared: dict[str, Any] = {"mixture": mixture, "want": want, "starts": starts, "names": self._column_names}
+        shared: dict[str, Any] = {"mixture": mixture, "want": want, "starts": starts, "header": self.header}
         if want == "responsibilities":
             shape: dict[str, Any] = {"chunks": (self._blocks.chunks[0], (mixture.n_scores,))}
             empty = np.empty((0, 0))
         else:
             shape, empty = {"drop_axis": 1}, np.empty(0, dtype)
         return da.map_blocks(_results, self._blocks, dtype=dtype, meta=empty, **shape, **shared)
-
-    @property
-    def _column_names(self) -> list[Any] | None:
-        return list(self.header.columns) if hasattr(self.header, "columns") else None
 
     @cached_property
     def _kept(self) -> "_KeptPartitions":
@@ -218,9 +211,10 @@ def _converted(part: Any, dtype: np.dtype[Any]) -> Rows:
     return np.ascontiguousarray(values, dtype=dtype)
 
 
-def _examined(rows: Rows) -> tuple[FloatArray, Any]:
-    """Return the greatest absolute value (d,) of each feature, and the first value that is not usable."""
-    return NativeEngine(rows).greatest, first_unusable(rows)
+def _examined(rows: Rows, header: Any, start: int) -> FloatArray:
+    """Return the greatest absolute value (d,) of each feature, of finite rows from position ``start`` on."""
+    require_finite(rows, header, first_row=start)
+    return NativeEngine(rows).greatest
 
 
 def _columns_of(rows: Rows, features: IntArray) -> Rows:
@@ -232,13 +226,17 @@ def _results(
     mixture: WhitenedMixture,
     want: Literal["labels", "responsibilities", "log_density"],
     starts: FloatArray,
-    names: list[Any] | None,
+    header: Any,
     block_info: Any = None,
 ) -> Rows:
-    """Return the results for the rows of a chunk."""
-    unusable = first_unusable(rows)
-    if unusable is not None:
-        start = starts[block_info[0]["chunk-location"][0]]
-        raise_unusable(unusable, None if np.isnan(start) else int(start), names)
+    """Return the results for the rows of a chunk, which are counted from its start if the chunks have unknown sizes."""
+    chunk = block_info[0]["chunk-location"][0]
+    start = 0 if np.isnan(starts[chunk]) else int(starts[chunk])
+    try:
+        require_finite(rows, header, first_row=start)
+    except ValueError as error:
+        if chunk and np.isnan(starts[chunk]):
+            raise ValueError(f"in partition {chunk}: {error}") from error
+        raise
     engine = NativeEngine(rows)
     return engine.score_rows(mixture, want) if want == "log_density" else assign_rows(engine, mixture, want)
