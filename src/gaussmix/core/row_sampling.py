@@ -46,21 +46,12 @@ def draw_rows(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | No
         The rows, as C-contiguous floats.
     """
     if odds is not None:
-        total = 0.0
-        for _, sums in _running_sums(odds, rows.weights):
-            total = float(sums[-1])
-        places = total / limit * (np.arange(limit) + rng.uniform(size=limit))
-        drawn = np.full(limit, rows.n_rows - 1)
-        begin = 0
-        for start, sums in _running_sums(odds, rows.weights):
-            end = int(np.searchsorted(places, sums[-1], side="left"))
-            drawn[begin:end] = start + np.searchsorted(sums, places[begin:end], side="right")
-            begin = end
+        drawn = positions_by_odds(odds, rows.weights, limit, rng)
         some = rows.take(drawn)
-        return replace(some, values=_as_floats(some.values), weights=1 / odds[drawn])
+        return replace(some, values=as_floats(some.values), weights=1 / odds[drawn])
     positions = _one_of_each_stretch(rows, limit, rng)
     some = rows if positions is None else rows.take(positions)
-    return replace(some, values=_as_floats(some.values))
+    return replace(some, values=as_floats(some.values))
 
 
 def coreset_odds(squared_distances: FloatArray) -> FloatArray:
@@ -106,7 +97,7 @@ class Subsample:
 
 def fixed_subsample(rows: WeightedRows) -> Subsample:
     """Return the same subsample at every call, as large as `MOST` and `NUMBERS` allow but at least `LEAST` rows."""
-    limit = min(MOST, max(LEAST, NUMBERS // rows.n_features))
+    limit = fixed_limit(rows.n_features)
     positions = _one_of_each_stretch(rows, limit, np.random.default_rng(0))
     some = rows if positions is None else rows.take(positions)
     return Subsample(
@@ -116,16 +107,44 @@ def fixed_subsample(rows: WeightedRows) -> Subsample:
     )
 
 
+def positions_by_odds(odds: FloatArray, weights: FloatArray | None, limit: int, rng: Random) -> IntArray:
+    """Return the positions of ``limit`` rows, drawn from blocks of equal sums of odds times weights, one of each."""
+    total = 0.0
+    for _, sums in _running_sums(odds, weights):
+        total = float(sums[-1])
+    places = total / limit * (np.arange(limit) + rng.uniform(size=limit))
+    drawn = np.full(limit, len(odds) - 1)
+    begin = 0
+    for start, sums in _running_sums(odds, weights):
+        end = int(np.searchsorted(places, sums[-1], side="left"))
+        drawn[begin:end] = start + np.searchsorted(sums, places[begin:end], side="right")
+        begin = end
+    return drawn
+
+
+def fixed_limit(n_features: int) -> int:
+    """Return the maximum number of rows of a fixed subsample."""
+    return min(MOST, max(LEAST, NUMBERS // n_features))
+
+
+def stratified_positions(n_rows: int, limit: int, rng: Random) -> IntArray:
+    """Return the positions of rows drawn from ``limit`` equal blocks of the rows, one of each; all if they fit."""
+    if n_rows <= limit:
+        return np.arange(n_rows)
+    edges = np.arange(limit + 1) * n_rows // limit
+    return edges[:-1] + (rng.uniform(size=limit) * np.diff(edges)).astype(np.int64)
+
+
 def _one_of_each_stretch(rows: WeightedRows, limit: int, rng: Random) -> IntArray | None:
     """Return positions of rows of positive weight, one from each of ``limit`` equal blocks; None means all rows."""
     chosen = None if rows.weights is None or rows.weights.all() else rows.weights.nonzero()[0]
     n_rows = rows.n_rows if chosen is None else len(chosen)
     if n_rows > limit:
-        edges = np.arange(limit + 1) * n_rows // limit
-        index = edges[:-1] + (rng.uniform(size=limit) * np.diff(edges)).astype(np.int64)
+        index = stratified_positions(n_rows, limit, rng)
         chosen = index if chosen is None else chosen[index]
     return chosen
 
 
-def _as_floats(values: Rows) -> Rows:
+def as_floats(values: Rows) -> Rows:
+    """Return rows as a C-contiguous array of floats."""
     return np.ascontiguousarray(values, dtype=None if values.dtype.kind == "f" else np.float64)

@@ -9,7 +9,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from gaussmix.core.engines import engine_for
+from gaussmix.core.engines import AbstractDistantRows, AnyRows, engine_for, require_in_memory
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.imputing import ImputationKind
 from gaussmix.core.mixture import Mixture
@@ -17,7 +17,7 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Seed
 from gaussmix.core.whitened import WhitenedMixture
-from gaussmix.estimators.checked_rows import checked_rows
+from gaussmix.estimators.checked_rows import checked_any_rows, checked_rows
 from gaussmix.estimators.notebook import NotebookMixin
 from gaussmix.estimators.parameter_checks import require_values
 from gaussmix.selection.criteria import CRITERIA
@@ -31,6 +31,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
 
     mixture_: Mixture
     random_state: Any
+    _takes_distant_rows = False  # rows of Dask, for example (`AbstractDistantRows`)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -67,7 +68,8 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         rows = self._rows(X, None, noise_covariance)
         if to is None:
             return self._labels(rows)
-        return write_parts(to, ["label"], rows.n_rows, map(self._labels, _parts(rows)))
+        parts = _parts(require_in_memory(rows, "to="))
+        return write_parts(to, ["label"], rows.n_rows, map(self._labels, parts))
 
     @overload
     def predict_proba(self, X: Any, *, noise_covariance: Any = None, to: None = None) -> FloatArray: ...
@@ -96,6 +98,9 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
             the file, whose columns are ``p0``, ``p1``, ... and ``p_noise``.
         """
         rows, whitened = self._rows(X, None, noise_covariance), self._whitened()
+        if to is None and isinstance(rows, AbstractDistantRows):
+            return rows.for_each(whitened, "responsibilities")
+        rows = require_in_memory(rows, "to=")
         if to is None:
             return assign_rows(engine_for(rows), whitened, "responsibilities")
         names = [*(f"p{at}" for at in range(self.mixture_.n_components)), "p_noise"][: self._n_features_out]
@@ -144,6 +149,9 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
             In nats. With ``to``, the path of the file, whose column is ``log_density``.
         """
         rows, whitened = self._rows(X, None, noise_covariance), self._whitened()
+        if to is None and isinstance(rows, AbstractDistantRows):
+            return rows.for_each(whitened, "log_density")
+        rows = require_in_memory(rows, "to=")
         if to is None:
             return engine_for(rows).score_rows(whitened, "log_density")
         densities = (engine_for(part).score_rows(whitened, "log_density") for part in _parts(rows))
@@ -372,8 +380,10 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         """The number of free parameters, for criteria."""
         return self.mixture_.n_parameters
 
-    def _labels(self, rows: WeightedRows) -> IntArray:
+    def _labels(self, rows: AnyRows) -> IntArray:
         """Return the labels (n,) of checked rows."""
+        if isinstance(rows, AbstractDistantRows):
+            return rows.for_each(self._whitened(), "labels")
         return assign_rows(engine_for(rows), self._whitened(), "labels")
 
     def _whitened(self) -> WhitenedMixture:
@@ -384,12 +394,17 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         rows = require_values(self._rows(X, sample_weight, noise_covariance))
         return engine_for(rows).accumulate(self.mixture_.whitened())
 
-    def _rows(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
+    def _rows(self, X: Any, sample_weight: Any, noise_covariance: Any) -> AnyRows:
         check_is_fitted(self)
         return self._checked_rows(X, sample_weight, noise_covariance, reset=False)
 
-    def _checked_rows(self, X: Any, sample_weight: Any, noise_covariance: Any = None, **options: Any) -> WeightedRows:
+    def _checked_rows(self, X: Any, sample_weight: Any, noise_covariance: Any = None, **options: Any) -> AnyRows:
         """Check the rows and weights of a user; ``options`` are those of scikit-learn's ``validate_data``."""
+        if self._takes_distant_rows:
+            return checked_any_rows(self, X, sample_weight, noise_covariance, **options)
+        return self._rows_in_memory(X, sample_weight, noise_covariance, **options)
+
+    def _rows_in_memory(self, X: Any, sample_weight: Any, noise_covariance: Any = None, **options: Any) -> WeightedRows:
         return checked_rows(self, X, sample_weight, noise_covariance, allow_missing=True, **options)
 
 
