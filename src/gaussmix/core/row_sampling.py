@@ -42,15 +42,32 @@ def draw_rows(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | No
     WeightedRows
         The rows, as C-contiguous floats.
     """
-    if odds is not None:
-        sums = np.cumsum(odds if rows.weights is None else odds * rows.weights)
-        places = sums[-1] / limit * (np.arange(limit) + rng.uniform(size=limit))
-        drawn = np.minimum(np.searchsorted(sums, places, side="right"), rows.n_rows - 1)
-        some = rows.take(drawn)
-        return replace(some, values=_as_floats(some.values), weights=1 / odds[drawn])
-    positions = _one_of_each_stretch(rows, limit, rng)
+    positions = drawn_positions(rows, limit, rng, odds)
     some = rows if positions is None else rows.take(positions)
-    return replace(some, values=_as_floats(some.values))
+    weights = some.weights if odds is None else 1 / odds[positions]
+    return replace(some, values=_as_floats(some.values), weights=weights)
+
+
+def drawn_positions(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | None = None) -> IntArray | None:
+    """Draw the positions of the rows of `draw_rows`, for which the values are not read.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Rows; only their number and their weights matter.
+    limit, rng, odds
+        As for `draw_rows`.
+
+    Returns
+    -------
+    (m,) array of int, or None
+        Positions in ascending order; None stands for all rows.
+    """
+    if odds is None:
+        return _one_of_each_stretch(rows, limit, rng)
+    sums = np.cumsum(odds if rows.weights is None else odds * rows.weights)
+    places = sums[-1] / limit * (np.arange(limit) + rng.uniform(size=limit))
+    return np.minimum(np.searchsorted(sums, places, side="right"), rows.n_rows - 1)
 
 
 def coreset_odds(squared_distances: FloatArray) -> FloatArray:
