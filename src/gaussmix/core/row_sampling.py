@@ -100,7 +100,7 @@ class Subsample:
 
 def fixed_subsample(rows: WeightedRows) -> Subsample:
     """Return the same subsample at every call, as large as `MOST` and `NUMBERS` allow but at least `LEAST` rows."""
-    limit = min(MOST, max(LEAST, NUMBERS // rows.n_features))
+    limit = fixed_limit(rows.n_features)
     positions = _one_of_each_stretch(rows, limit, np.random.default_rng(0))
     some = rows if positions is None else rows.take(positions)
     return Subsample(
@@ -110,13 +110,25 @@ def fixed_subsample(rows: WeightedRows) -> Subsample:
     )
 
 
+def fixed_limit(n_features: int) -> int:
+    """Return the maximum number of rows of a fixed subsample."""
+    return min(MOST, max(LEAST, NUMBERS // n_features))
+
+
+def stratified_positions(n_rows: int, limit: int, rng: Random) -> IntArray:
+    """Return the positions of rows drawn from ``limit`` equal blocks of the rows, one of each; all if they fit."""
+    if n_rows <= limit:
+        return np.arange(n_rows)
+    edges = np.arange(limit + 1) * n_rows // limit
+    return edges[:-1] + (rng.uniform(size=limit) * np.diff(edges)).astype(np.int64)
+
+
 def _one_of_each_stretch(rows: WeightedRows, limit: int, rng: Random) -> IntArray | None:
     """Return positions of rows of positive weight, one from each of ``limit`` equal blocks; None means all rows."""
     chosen = None if rows.weights is None or rows.weights.all() else rows.weights.nonzero()[0]
     n_rows = rows.n_rows if chosen is None else len(chosen)
     if n_rows > limit:
-        edges = np.arange(limit + 1) * n_rows // limit
-        index = edges[:-1] + (rng.uniform(size=limit) * np.diff(edges)).astype(np.int64)
+        index = stratified_positions(n_rows, limit, rng)
         chosen = index if chosen is None else chosen[index]
     return chosen
 

@@ -284,7 +284,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
 
     def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
         check_bayesian_mixture(self)
-        rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
+        rows = self._rows_in_memory(X, sample_weight, noise_covariance, ensure_min_samples=2)
         require_observed_columns(rows)
         require_enough_rows(rows, self.n_components)
         settings = prior_settings(self, rows.n_features)
@@ -386,5 +386,5 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             ``str(report)`` is its text, ``report.facts`` its numbers.
         """
         check_is_fitted(self)
-        rows = None if X is None else self._checked_rows(X, sample_weight, noise_covariance, reset=False)
+        rows = None if X is None else self._rows_in_memory(X, sample_weight, noise_covariance, reset=False)
         return inspect_posterior(self.fit_result_, rows)

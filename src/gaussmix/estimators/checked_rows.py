@@ -5,6 +5,8 @@ from typing import Any
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from gaussmix.core.engines import AnyRows
+from gaussmix.core.engines.distant_rows import distant_rows_of, require_in_memory
 from gaussmix.core.noise import NoiseCovariance
 from gaussmix.core.number_checks import check_numbers
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
@@ -24,6 +26,9 @@ def checked_rows(
     if isinstance(X, WeightedRows):  # checked by another estimator
         estimator.n_features_in_ = X.n_features
         return X
+    distant = distant_rows_of(X)
+    if distant is not None:
+        require_in_memory(distant, type(estimator).__name__)
     options = {"dtype": list(KEPT_TYPES), "ensure_all_finite": False} | options
     rows = check_numbers(X)
     with naming_columns(X):
@@ -33,3 +38,21 @@ def checked_rows(
     names = None if names is None else tuple(map(str, names))
     noise = NoiseCovariance.of_user(noise_covariance, *values.shape)
     return WeightedRows(values, check_sample_weight(sample_weight, len(values)), names, noise)
+
+
+def checked_any_rows(
+    estimator: BaseEstimator, X: Any, sample_weight: Any = None, noise_covariance: Any = None, **options: Any
+) -> AnyRows:
+    """Check the rows and weights of a user as `checked_rows` does, and also take rows that are not in memory."""
+    distant = distant_rows_of(X)
+    if distant is None:
+        return checked_rows(estimator, X, sample_weight, noise_covariance, allow_missing=True, **options)
+    for name, value in (("sample_weight", sample_weight), ("noise_covariance", noise_covariance)):
+        if value is not None:
+            require_in_memory(distant, name)
+    validate_data(estimator, distant.header, reset=options.get("reset", True), skip_check_array=True)
+    least = options.get("ensure_min_samples", 1)
+    if distant.n_rows < least:
+        raise ValueError(f"X has {distant.n_rows} rows, and at least {least} are required")
+    distant.check_values()
+    return distant

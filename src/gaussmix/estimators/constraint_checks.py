@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from gaussmix.core.covariance import STRUCTURES, AbstractCovariance, covariance_class, is_model
+from gaussmix.core.engines import AnyRows
+from gaussmix.core.engines.distant_rows import require_in_memory
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray
 from gaussmix.estimators.parameter_checks import require_flag, require_nonnegative
 from gaussmix.fitting.constraints import Constraints
@@ -141,8 +142,11 @@ def _check_prior(estimator: Any) -> Any:
     return float(concentration)
 
 
-def require_constrained_rows(estimator: Any, rows: WeightedRows) -> None:
+def require_constrained_rows(estimator: Any, rows: AnyRows) -> None:
     """Raise a ValueError if trimming leaves too few rows, or if the prior has other features than the rows."""
+    for name in ("trim", "noise"):
+        if getattr(estimator, name) is not None:
+            require_in_memory(rows, name)
     left = rows.informative()
     if estimator.trim is not None and (1 - estimator.trim) * left.n_positive < estimator.n_components:
         raise ValueError(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from gaussmix.core.engines import engine_for
+from gaussmix.core.engines import AbstractDistantRows, AnyRows, engine_for
 from gaussmix.core.errors import DegenerateComponentWarning, DegenerateDataWarning, NearRelationWarning, RidgeWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
@@ -110,12 +110,12 @@ def _warn_of_repeated_value(result: FitResult, higher: HigherOptimum) -> None:
     warn(DegenerateDataWarning(columns, (), note=note), stacklevel=5)
 
 
-def warn_of_unobserved(rows: WeightedRows, mixture: Mixture) -> None:
+def warn_of_unobserved(rows: AnyRows, mixture: Mixture) -> None:
     """Warn about components whose rows have hardly any value in a column; the warning points to the call of ``fit``.
 
     Parameters
     ----------
-    rows : WeightedRows
+    rows : WeightedRows or AbstractDistantRows
         Rows of the fit.
     mixture : Mixture
         The fitted mixture.
@@ -141,14 +141,14 @@ def warn_of_unobserved(rows: WeightedRows, mixture: Mixture) -> None:
     warn(DegenerateComponentWarning(components, trouble), stacklevel=4)
 
 
-def warn_of_large_errors(rows: WeightedRows, mixture: Mixture) -> None:
+def warn_of_large_errors(rows: AnyRows, mixture: Mixture) -> None:
     """Warn about components that are far narrower in a column than the measurement errors of nearly all rows.
 
     Their rows vary no more than their errors do.
 
     Parameters
     ----------
-    rows : WeightedRows
+    rows : WeightedRows or AbstractDistantRows
         Rows of the fit.
     mixture : Mixture
         The fitted mixture.
@@ -194,25 +194,28 @@ def warn_of_singular_prior(rows: WeightedRows, covariance_type: str) -> None:
     warn(DegenerateDataWarning(columns.dropped, (), rows.shape, note), stacklevel=4)
 
 
-def warn_of_near_relation(rows: WeightedRows, columns: ColumnReduction | None, mixture: Mixture) -> None:
+def warn_of_near_relation(rows: AnyRows, columns: ColumnReduction | None, mixture: Mixture) -> None:
     """Warn about a column that follows from others in most rows; the warning points to the call of ``fit``.
 
     Parameters
     ----------
-    rows : WeightedRows
-        The rows with all columns.
+    rows : WeightedRows or AbstractDistantRows
+        The rows with all columns; of rows that are not in memory, a sample is examined.
     columns : ColumnReduction or None
         Columns that were left out of the fit.
     mixture : Mixture
         The fitted mixture. Without exceptions, a relation matters only if a component of it is nearly singular.
     """
-    kept = rows if columns is None else reduce_rows(columns, rows)
+    examined = rows.fixed_sample() if isinstance(rows, AbstractDistantRows) else rows
+    kept = examined if columns is None else reduce_rows(columns, examined)
     relation = None if kept.noise is not None else find_near_relation(kept.complete())
     if relation is None or not (relation.exceptions.size or _is_nearly_singular(mixture)):
         return
     if kept.missing is not None:
         complete = np.flatnonzero(~kept.missing.any(axis=1))
         relation = replace(relation, exceptions=complete[relation.exceptions])
+    if isinstance(rows, AbstractDistantRows):
+        relation = replace(relation, exceptions=rows.fixed_positions()[relation.exceptions])
     positions = np.arange(rows.n_features) if columns is None else columns.kept
     known = default_names(rows.n_features) if rows.names is None else rows.names
     said = relation.describe([known[at] for at in positions])

@@ -6,7 +6,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
+from gaussmix.core.engines import AbstractDistantRows, AnyRows, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.imputing import ImputationKind
 from gaussmix.core.mixture import Mixture
@@ -14,7 +14,7 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Seed
 from gaussmix.core.whitened import WhitenedMixture
-from gaussmix.estimators.checked_rows import checked_rows
+from gaussmix.estimators.checked_rows import checked_any_rows, checked_rows
 from gaussmix.estimators.notebook import NotebookMixin
 from gaussmix.estimators.parameter_checks import require_values
 from gaussmix.selection.criteria import CRITERIA
@@ -25,6 +25,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
 
     mixture_: Mixture
     random_state: Any
+    _takes_distant_rows = False  # rows of Dask, for example (`AbstractDistantRows`)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -66,7 +67,10 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
             Responsibilities; every row sums to one. A row so far away that all densities are zero belongs to the
             nearest component. With noise, one more column is the probability of the noise.
         """
-        return assign_rows(self._engine(X, None, noise_covariance), self._whitened(), "responsibilities")
+        rows = self._rows(X, None, noise_covariance)
+        if isinstance(rows, AbstractDistantRows):
+            return rows.for_each(self._whitened(), "responsibilities")
+        return assign_rows(engine_for(rows), self._whitened(), "responsibilities")
 
     def transform(self, X: Any, *, noise_covariance: Any = None) -> FloatArray:
         """Return the responsibilities as features for a pipeline.
@@ -100,7 +104,10 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         (n,) array
             In nats.
         """
-        return self._engine(X, None, noise_covariance).score_rows(self._whitened(), "log_density")
+        rows = self._rows(X, None, noise_covariance)
+        if isinstance(rows, AbstractDistantRows):
+            return rows.for_each(self._whitened(), "log_density")
+        return engine_for(rows).score_rows(self._whitened(), "log_density")
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> float:
         """Return the (weighted) mean log density of the rows.
@@ -325,8 +332,10 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         """The number of free parameters, for criteria."""
         return self.mixture_.n_parameters
 
-    def _labels(self, rows: WeightedRows) -> IntArray:
+    def _labels(self, rows: AnyRows) -> IntArray:
         """Return the labels (n,) of checked rows."""
+        if isinstance(rows, AbstractDistantRows):
+            return rows.for_each(self._whitened(), "labels")
         return assign_rows(engine_for(rows), self._whitened(), "labels")
 
     def _whitened(self) -> WhitenedMixture:
@@ -337,15 +346,17 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         rows = require_values(self._rows(X, sample_weight, noise_covariance))
         return engine_for(rows).accumulate(self.mixture_.whitened())
 
-    def _engine(self, X: Any, sample_weight: Any, noise_covariance: Any) -> NativeEngine | IncompleteEngine:
-        return engine_for(self._rows(X, sample_weight, noise_covariance))
-
-    def _rows(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
+    def _rows(self, X: Any, sample_weight: Any, noise_covariance: Any) -> AnyRows:
         check_is_fitted(self)
         return self._checked_rows(X, sample_weight, noise_covariance, reset=False)
 
-    def _checked_rows(self, X: Any, sample_weight: Any, noise_covariance: Any = None, **options: Any) -> WeightedRows:
+    def _checked_rows(self, X: Any, sample_weight: Any, noise_covariance: Any = None, **options: Any) -> AnyRows:
         """Check the rows and weights of a user; ``options`` are those of scikit-learn's ``validate_data``."""
+        if self._takes_distant_rows:
+            return checked_any_rows(self, X, sample_weight, noise_covariance, **options)
+        return self._rows_in_memory(X, sample_weight, noise_covariance, **options)
+
+    def _rows_in_memory(self, X: Any, sample_weight: Any, noise_covariance: Any = None, **options: Any) -> WeightedRows:
         return checked_rows(self, X, sample_weight, noise_covariance, allow_missing=True, **options)
 
 

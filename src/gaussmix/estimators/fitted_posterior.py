@@ -39,7 +39,7 @@ class FittedPosteriorMixin(FittedRunMixin, FittedMixtureMixin):
             In nats. It integrates to one, unlike ``score_samples``, which averages the logarithm as scikit-learn does.
         """
         check_is_fitted(self)
-        rows = self._checked_rows(X, None, reset=False)
+        rows = self._rows_in_memory(X, None, reset=False)
         return self.posterior_.predictive_log_density(rows.values)
 
     @property

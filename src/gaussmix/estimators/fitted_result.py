@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from gaussmix.core.engines import engine_for
+from gaussmix.core.engines import AbstractDistantRows, AnyRows, engine_for
+from gaussmix.core.engines.distant_rows import require_in_memory
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import Entry
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.diagnostics import Report, inspect_fit
@@ -27,11 +27,13 @@ class FittedResultMixin(FittedRunMixin, FittedNoiseMixin, FittedMixtureMixin):
 
     fit_result_: FitResult
 
-    def _labels(self, rows: WeightedRows) -> IntArray:
+    def _labels(self, rows: AnyRows) -> IntArray:
         """Return the labels (n,) of rows; -1 for those below the threshold of a trimmed fit."""
-        labels = super()._labels(rows)
         trimmed = self.fit_result_.trimmed
-        return labels if trimmed is None else np.where(trimmed.are_kept(self.mixture_, rows), labels, -1)
+        if trimmed is None:
+            return super()._labels(rows)
+        given = require_in_memory(rows, "predict after a fit with trim")
+        return np.where(trimmed.are_kept(self.mixture_, given), super()._labels(given), -1)
 
     @underflow_to_zero
     def report(self, X: Any = None, sample_weight: Any = None, *, noise_covariance: Any = None) -> Report:
@@ -40,7 +42,7 @@ class FittedResultMixin(FittedRunMixin, FittedNoiseMixin, FittedMixtureMixin):
         Parameters
         ----------
         X : (n, d) array-like or table, optional
-            The rows of the fit.
+            The rows of the fit; of rows that are not in memory, a sample is examined.
         sample_weight : (n,) array-like, optional
             The weights of the fit.
         noise_covariance : array-like, optional
@@ -55,6 +57,8 @@ class FittedResultMixin(FittedRunMixin, FittedNoiseMixin, FittedMixtureMixin):
         if X is None:
             return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_))
         rows = self._checked_rows(X, sample_weight, noise_covariance, reset=False)
+        if isinstance(rows, AbstractDistantRows):
+            rows = rows.fixed_sample()
         return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_), rows.values, rows.weights, rows.noise)
 
     @property
@@ -92,6 +96,7 @@ class FittedResultMixin(FittedRunMixin, FittedNoiseMixin, FittedMixtureMixin):
     def _moments(self, X: Any, sample_weight: Any, noise_covariance: Any) -> Moments:
         rows = require_values(self._rows(X, sample_weight, noise_covariance))
         if self.fit_result_.trimmed is not None:
+            rows = require_in_memory(rows, "a fit with trim")
             kept = self.fit_result_.trimmed.are_kept(self.mixture_, rows)
             if not kept.any():
                 raise ValueError("all rows of X are below the threshold of the trimmed fit: there is nothing to score")

@@ -11,10 +11,10 @@ from sklearn.utils import check_random_state
 
 from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class, structure_of
-from gaussmix.core.engines import engine_for
+from gaussmix.core.engines import AnyRows, engine_for
+from gaussmix.core.engines.distant_rows import require_in_memory
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_unmasked
-from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.estimators.constraint_checks import check_constraints, require_constrained_rows, require_held_ratio
@@ -325,7 +325,7 @@ class GaussianMixture(
             rows = self._fit(X, sample_weight, noise_covariance)
             return self._labels(rows)
 
-    def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
+    def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> AnyRows:
         check_gaussian_mixture(self)
         constraints = check_constraints(self)
         rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
@@ -353,6 +353,8 @@ class GaussianMixture(
         warn_of_unobserved(rows, result.mixture)
         warn_of_large_errors(rows, result.mixture)
         return rows
+
+    _takes_distant_rows = True
 
     @property
     def _has_parameters_init(self) -> bool:
@@ -399,7 +401,7 @@ class GaussianMixture(
         if is_auto and not self._has_parameters_init and previous is None:
             return None
 
-        def draw(rows: WeightedRows, update: MaximumLikelihood) -> Mixture:
+        def draw(rows: AnyRows, update: MaximumLikelihood) -> Mixture:
             start = previous.mixture if previous else self._draw_start(rows, update, rng, used)
             require_held_ratio(constraints, start)
             return start
@@ -431,7 +433,7 @@ class GaussianMixture(
         known = constraints or Constraints()
         return FitSettings(structure, self.n_components, reg_covar, search, volume, None, known, self.prior, trim)
 
-    def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
+    def _draw_start(self, rows: AnyRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)
         given = (self.weights_init, self.means_init, self.precisions_init)
         drawn = None
@@ -442,6 +444,7 @@ class GaussianMixture(
             else:
                 require_unmasked(self.init_params, "init_params")
                 given_rows, noise = of_used(self.init_params, used), self.noise is not None
-                membership = membership_from_user(given_rows, rows, self.n_components, noise=noise)
+                here = require_in_memory(rows, "init_params with labels")
+                membership = membership_from_user(given_rows, here, self.n_components, noise=noise)
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)

@@ -319,7 +319,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         self._check_parameters()
         sizes = numbers_of_components(numbers)
         options = {"dtype": np.float64, "order": "C", "reset": not known, "ensure_min_samples": 2}
-        given = self._checked_rows(X, weight, noise_covariance, **options)
+        given = self._rows_in_memory(X, weight, noise_covariance, **options)
         require_observed_columns(given)
         rows = SearchRows.of(given.informative(), sizes[-1])
         if known and rows.fingerprint() != self._fingerprint:

@@ -6,9 +6,8 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.covariance import covariance_class
-from gaussmix.core.engines import engine_for
+from gaussmix.core.engines import AnyRows, engine_for
 from gaussmix.core.environment import one_blas_thread
-from gaussmix.core.rows import WeightedRows
 from gaussmix.core.stored_moments import StoredMoments
 from gaussmix.core.text import join_words
 from gaussmix.estimators.constraint_checks import refuse_constraints
@@ -32,8 +31,8 @@ class OnlineFitMixin(FittedRunMixin):
     reg_covar: float | str
     noise: str | None
     verbose_interval: int
-    _fit: Callable[..., WeightedRows]
-    _checked_rows: Callable[..., WeightedRows]
+    _fit: Callable[..., AnyRows]
+    _checked_rows: Callable[..., AnyRows]
     _settings: Callable[..., FitSettings]
 
     def partial_fit(
@@ -88,7 +87,7 @@ class OnlineFitMixin(FittedRunMixin):
 
     def _go_on(self, X: Any, sample_weight: Any, noise_covariance: Any, share: float) -> None:
         check_gaussian_mixture(self)
-        rows: WeightedRows = self._checked_rows(X, sample_weight, noise_covariance, reset=False)
+        rows: AnyRows = self._checked_rows(X, sample_weight, noise_covariance, reset=False)
         past, base = self.moments_.faded(share), self.fit_result_.update
         settings = self._settings(None, None, self._watcher(VerbosePrinter(self.verbose, self.verbose_interval)))
         rows = rows.informative()

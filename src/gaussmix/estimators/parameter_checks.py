@@ -12,9 +12,9 @@ import numpy as np
 
 from gaussmix.components.matching import ORDERS
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
+from gaussmix.core.engines import AnyRows
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import as_numbers, check_weights
-from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, Rows
 from gaussmix.fitting.initialization import METHODS
 from gaussmix.fitting.noise_region import VOLUMES
@@ -96,7 +96,7 @@ def require_time_budget(time_budget: Any) -> None:
         require_nonnegative("time_budget", time_budget)
 
 
-def require_observed_columns(rows: WeightedRows) -> None:
+def require_observed_columns(rows: AnyRows) -> None:
     """Raise a ValueError that names the first column without any value in a row of positive weight."""
     missing = rows.positive().missing
     if missing is None or not missing.all(axis=0).any():
@@ -106,7 +106,7 @@ def require_observed_columns(rows: WeightedRows) -> None:
     raise ValueError(f"X has no value in column {column}{name}: leave the column out")
 
 
-def require_values(rows: WeightedRows) -> WeightedRows:
+def require_values(rows: AnyRows) -> AnyRows:
     """Return the rows with at least one value; ValueError if none of them has a positive weight."""
     informative = rows.informative()
     if not informative.total:
@@ -120,7 +120,7 @@ def of_used(init_params: Any, used: BoolArray) -> Rows:
     return given[used] if given.shape[:1] == used.shape else given
 
 
-def require_enough_rows(rows: WeightedRows, n_components: int) -> None:
+def require_enough_rows(rows: AnyRows, n_components: int) -> None:
     """Raise a ValueError if fewer rows have a value, or a value and a positive weight, than there are components."""
     if rows.n_rows < n_components:
         raise ValueError(

@@ -9,7 +9,8 @@ import numpy as np
 
 from gaussmix.core.background import Background
 from gaussmix.core.covariance import structure_of
-from gaussmix.core.engines import AbstractEngine, TrimmedEngine, Trimming, distinct_rows, engine_for
+from gaussmix.core.engines import AbstractEngine, AnyRows, TrimmedEngine, Trimming, distinct_rows, engine_for
+from gaussmix.core.engines.distant_rows import require_in_memory
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -53,7 +54,7 @@ class GivenStarts:
         Whether a method draws the starts. Starts that the caller provides are the only ones that are tried.
     """
 
-    draw: Callable[[WeightedRows, MaximumLikelihood], Mixture]
+    draw: Callable[[AnyRows, MaximumLikelihood], Mixture]
     previous_log_likelihood: float
     after_each: Callable[[Fit], None]
     are_drawn: bool
@@ -61,7 +62,7 @@ class GivenStarts:
 
 @underflow_to_zero
 def fit_mixture(
-    rows: WeightedRows,
+    rows: AnyRows,
     settings: FitSettings,
     rng: np.random.RandomState,
     *,
@@ -72,8 +73,8 @@ def fit_mixture(
 
     Parameters
     ----------
-    rows : WeightedRows
-        Rows with all columns and their names.
+    rows : WeightedRows or AbstractDistantRows
+        Rows with all columns and their names. Distant rows are fitted without trimming and noise.
     settings : FitSettings
         Settings of the fit.
     rng : RandomState
@@ -90,32 +91,54 @@ def fit_mixture(
     """
     columns = find_redundant(rows, structure_of(settings.structure.form).name) if reduce_columns else None
     kept = rows if columns is None else reduce_rows(columns, rows)
-    if rows.weights is not None:
-        mean = float(rows.weights[rows.weights > 0].mean())
-        kept = replace(kept, weights=rows.weights / (mean if mean > _HUGE_WEIGHT else min(1.0, mean)))
-    distinct = distinct_rows(kept)
+    if isinstance(kept, WeightedRows):
+        kept = _with_moderate_weights(kept)
+    distinct = distinct_rows(kept) if isinstance(kept, WeightedRows) else None
     passed = kept if distinct is None else distinct
-    engine = engine_for(passed)
-    background = None if settings.noise_volume is None else region_of(kept, settings.noise_volume)
-    trimming = None if settings.trim is None else Trimming.of(settings.trim, kept)
+    engine, background = engine_for(passed), None
+    if settings.noise_volume is not None:
+        background = region_of(require_in_memory(kept, "noise"), settings.noise_volume)
     with one_blas_thread(*rows.shape):
-        if starts is not None:
-            used = engine if trimming is None else TrimmedEngine(passed, engine, trimming)
-            search = _fit_from_starts(used, kept, settings, starts, background)
-        elif trimming is not None:
-            search = find_trimmed_optimum(
-                passed,
-                engine,
-                trimming,
-                settings.structure,
-                settings.n_components,
-                lambda sample, root_within: settings.update_for(kept.total, sample, root_within),
-                settings.search,
-                int(rng.randint(2**31)),
-            )
+        if settings.trim is not None:
+            trimming = Trimming.of(settings.trim, require_in_memory(kept, "trim"))
+            search = _fit_trimmed(require_in_memory(passed, "trim"), kept, trimming, settings, rng, starts)
+        elif starts is not None:
+            search = _fit_from_starts(engine, kept, settings, starts, background)
         else:
             search = _search(engine, kept.total, settings, rng, background)
         return FitResult.of(search, rows, columns, trim=settings.trim)
+
+
+def _with_moderate_weights(rows: WeightedRows) -> WeightedRows:
+    """Return the rows with a mean weight of at least one, and without huge weights."""
+    if rows.weights is None:
+        return rows
+    mean = float(rows.weights[rows.weights > 0].mean())
+    return replace(rows, weights=rows.weights / (mean if mean > _HUGE_WEIGHT else min(1.0, mean)))
+
+
+def _fit_trimmed(
+    passed: WeightedRows,
+    kept: AnyRows,
+    trimming: Trimming,
+    settings: FitSettings,
+    rng: np.random.RandomState,
+    starts: GivenStarts | None,
+) -> SearchResult:
+    """Fit to the rows that a rule keeps; passes go over ``passed``, the rows or the distinct ones among them."""
+    engine = engine_for(passed)
+    if starts is not None:
+        return _fit_from_starts(TrimmedEngine(passed, engine, trimming), kept, settings, starts, None)
+    return find_trimmed_optimum(
+        passed,
+        engine,
+        trimming,
+        settings.structure,
+        settings.n_components,
+        lambda sample, root_within: settings.update_for(kept.total, sample, root_within),
+        settings.search,
+        int(rng.randint(2**31)),
+    )
 
 
 def _search(
@@ -141,7 +164,7 @@ def _search(
 
 def _fit_from_starts(
     engine: AbstractEngine,
-    rows: WeightedRows,
+    rows: AnyRows,
     settings: FitSettings,
     starts: GivenStarts,
     background: Background | None,

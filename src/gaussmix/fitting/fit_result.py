@@ -5,7 +5,8 @@ from typing import Self
 
 import numpy as np
 
-from gaussmix.core.engines import TrimmedEngine, Trimming, engine_for
+from gaussmix.core.engines import AnyRows, TrimmedEngine, Trimming, engine_for
+from gaussmix.core.engines.distant_rows import require_in_memory
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
@@ -128,7 +129,7 @@ class FitResult:
     def of(
         cls,
         search: SearchResult,
-        rows: WeightedRows,
+        rows: AnyRows,
         columns: ColumnReduction | None = None,
         reason: str | None = None,
         trim: float | None = None,
@@ -139,7 +140,7 @@ class FitResult:
         ----------
         search : SearchResult
             Result for the columns that were kept.
-        rows : WeightedRows
+        rows : WeightedRows or AbstractDistantRows
             Rows with all columns; their names become those of the mixture.
         columns : ColumnReduction, optional
             Reduction of the columns; by default all were kept.
@@ -158,7 +159,7 @@ class FitResult:
         if columns is not None:
             mixture = columns.lift(mixture)
         if trim is not None:
-            trimmed = TrimmedRows.of(mixture, rows, trim)
+            trimmed = TrimmedRows.of(mixture, require_in_memory(rows, "trim"), trim)
             log_likelihood = trimmed.log_likelihood
         elif columns is not None:
             log_likelihood = engine_for(rows).accumulate(mixture.whitened()).mean_log_likelihood

@@ -7,11 +7,14 @@ have no exact relations, so only constant columns are left out.
 """
 
 from dataclasses import replace
+from typing import overload
 
 import numpy as np
 
+from gaussmix.core.engines import AbstractDistantRows, AnyRows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.distant_columns import find_in_distant
 from gaussmix.fitting.redundant_columns import ColumnReduction
 
 _ROWS_PER_COLUMN = 3  # complete rows in which relations are looked for; in fewer they hold by chance
@@ -19,12 +22,12 @@ _EXCESS = 1e3  # residual of a row in which a relation does not hold, in deviati
 _REGULAR = 1e-6  # least singular value of relations that determine missing values, as a share of the greatest
 
 
-def find_redundant(rows: WeightedRows, covariance_type: str) -> ColumnReduction | None:
+def find_redundant(rows: AnyRows, covariance_type: str) -> ColumnReduction | None:
     """Find the redundant columns of rows that may be incomplete.
 
     Parameters
     ----------
-    rows : WeightedRows
+    rows : WeightedRows or AbstractDistantRows
         Rows in which every column has a value. Rows of weight zero are ignored.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Form of the covariances.
@@ -39,6 +42,8 @@ def find_redundant(rows: WeightedRows, covariance_type: str) -> ColumnReduction 
     ValueError
         When the variances of all columns that vary underflow.
     """
+    if isinstance(rows, AbstractDistantRows):
+        return find_in_distant(rows, covariance_type)
     if rows.is_exact:
         return ColumnReduction.of(rows, covariance_type)
     rows = rows.positive()
@@ -54,21 +59,27 @@ def find_redundant(rows: WeightedRows, covariance_type: str) -> ColumnReduction 
     return constant if constant is None else replace(constant, covariance_type=covariance_type)
 
 
-def reduce_rows(columns: ColumnReduction, rows: WeightedRows) -> WeightedRows:
+@overload
+def reduce_rows(columns: ColumnReduction, rows: WeightedRows) -> WeightedRows: ...
+@overload
+def reduce_rows(columns: ColumnReduction, rows: AnyRows) -> AnyRows: ...
+def reduce_rows(columns: ColumnReduction, rows: AnyRows) -> AnyRows:
     """Return the rows without redundant columns.
 
     Parameters
     ----------
     columns : ColumnReduction
         Reduction of the columns of these rows.
-    rows : WeightedRows
+    rows : WeightedRows or AbstractDistantRows
         Rows with all columns.
 
     Returns
     -------
-    WeightedRows
+    WeightedRows or AbstractDistantRows
         The kept columns without names. Missing values that the redundant columns determine are filled in.
     """
+    if isinstance(rows, AbstractDistantRows):
+        return rows.of_features(columns.kept)
     kept = rows.of_features(columns.kept)
     if rows.missing is None or rows.noise is not None or not columns.coefficients.any():
         return kept

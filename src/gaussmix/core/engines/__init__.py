@@ -1,6 +1,9 @@
 """Engines, which make passes over the rows."""
 
+from typing import overload
+
 from gaussmix.core.engines.base import AbstractEngine
+from gaussmix.core.engines.distant_rows import AbstractDistantRows, AnyRows
 from gaussmix.core.engines.distinct import distinct_rows
 from gaussmix.core.engines.incomplete import IncompleteEngine
 from gaussmix.core.engines.native import NativeEngine
@@ -10,7 +13,9 @@ from gaussmix.core.engines.trimmed import TrimmedEngine, Trimming
 from gaussmix.core.rows import WeightedRows
 
 __all__ = [
+    "AbstractDistantRows",
     "AbstractEngine",
+    "AnyRows",
     "IncompleteEngine",
     "NativeEngine",
     "ReferenceEngine",
@@ -22,17 +27,24 @@ __all__ = [
 ]
 
 
-def engine_for(rows: WeightedRows) -> NativeEngine | IncompleteEngine:
-    """Return the engine for rows in memory.
+@overload
+def engine_for(rows: WeightedRows) -> NativeEngine | IncompleteEngine: ...
+@overload
+def engine_for(rows: AnyRows) -> AbstractEngine: ...
+def engine_for(rows: AnyRows) -> AbstractEngine:
+    """Return the engine for rows.
 
     Parameters
     ----------
-    rows : WeightedRows
+    rows : WeightedRows or AbstractDistantRows
         Rows with weights; NaN is a missing value.
 
     Returns
     -------
-    NativeEngine or IncompleteEngine
-        The fast engine for complete rows without measurement errors, else the one that knows of them.
+    AbstractEngine
+        For rows in memory, the fast engine for complete rows without measurement errors, else the one that knows of
+        them; for distant rows, their own.
     """
+    if isinstance(rows, AbstractDistantRows):
+        return rows.engine()
     return NativeEngine.of(rows) if rows.is_exact else IncompleteEngine(rows)

@@ -1,0 +1,188 @@
+"""Rows that are not in the memory of this process: on the workers of a cluster, or on a device.
+
+Estimators ask `distant_rows_of` what they were given. Code that makes passes asks `engine_for` for the engine of the
+rows. Code that needs rows themselves takes a sample, or refuses distant rows by `require_in_memory`.
+"""
+
+from abc import ABC, abstractmethod
+from importlib import import_module
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from gaussmix.core.engines.base import AbstractEngine
+from gaussmix.core.row_sampling import fixed_limit, stratified_positions
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.typing import BoolArray, IntArray
+from gaussmix.core.whitened import WhitenedMixture
+
+_MODULES = {"dask": "dask_rows", "dask_expr": "dask_rows"}
+"""Package of the type of X -> module here that has ``rows_of(X)``; it is imported with the first such X."""
+
+
+class AbstractDistantRows(ABC):
+    """Complete rows of equal weight, without measurement errors, that are not in the memory of this process.
+
+    Attributes
+    ----------
+    n_rows, n_features : int
+        Number of rows and of columns.
+    names : tuple of str, or None
+        Names of the columns, if known.
+    header : array or data frame
+        A table without rows that has the columns of the user.
+    """
+
+    n_rows: int
+    n_features: int
+    names: tuple[str, ...] | None
+    header: Any
+
+    kind: ClassVar[str]
+    """What the user has passed, such as "a Dask array"."""
+    remedy: ClassVar[str]
+    """How the user gets an array in memory."""
+
+    weights: None = None
+    noise: None = None
+    missing: None = None
+    is_exact: bool = True
+
+    @abstractmethod
+    def check_values(self) -> None:
+        """Raise a ValueError unless all values are finite numbers (`gaussmix.core.validation.require_finite`)."""
+
+    @abstractmethod
+    def engine(self) -> AbstractEngine:
+        """Return the engine of the rows; the same one at every call."""
+
+    @abstractmethod
+    def fetch(self, positions: IntArray) -> WeightedRows:
+        """Return some of the rows in memory.
+
+        Parameters
+        ----------
+        positions : (m,) array of int
+            Their positions, in ascending order; repeats are allowed.
+
+        Returns
+        -------
+        WeightedRows
+            The rows in this order, in the dtype that passes read, with the names of the columns.
+        """
+
+    @abstractmethod
+    def of_features(self, features: IntArray) -> Self:
+        """Return the rows with some of their features and without names.
+
+        Parameters
+        ----------
+        features : array of int
+            Positions of the features, in the order of the result.
+        """
+
+    @abstractmethod
+    def for_each(self, mixture: WhitenedMixture, want: Literal["labels", "responsibilities", "log_density"]) -> Any:
+        """Return a result for each row, where the rows are.
+
+        Parameters
+        ----------
+        mixture : WhitenedMixture
+            Mixture that scores the rows.
+        want : {"labels", "responsibilities", "log_density"}
+            Result; labels and responsibilities as of `gaussmix.core.engines.far_rows.assign_rows`.
+
+        Returns
+        -------
+        array
+            Array of the library of the rows.
+        """
+
+    def fixed_sample(self) -> WeightedRows:
+        """Return rows in memory, the same at every call, as `gaussmix.core.row_sampling.fixed_subsample` does."""
+        return self.fetch(self.fixed_positions())
+
+    def fixed_positions(self) -> IntArray:
+        """Return the positions (m,) of the rows of `fixed_sample`."""
+        return stratified_positions(self.n_rows, fixed_limit(self.n_features), np.random.default_rng(0))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of rows and the number of columns."""
+        return self.n_rows, self.n_features
+
+    @property
+    def n_positive(self) -> int:
+        """The number of rows."""
+        return self.n_rows
+
+    @property
+    def total(self) -> float:
+        """The sum of the weights, which is the number of rows."""
+        return float(self.n_rows)
+
+    @property
+    def with_value(self) -> BoolArray:
+        """Which rows have at least one value, (n,): all of them."""
+        return np.broadcast_to(np.True_, (self.n_rows,))
+
+    def informative(self) -> Self:
+        """Return the rows with at least one value, which are all of them."""
+        return self
+
+    def positive(self) -> Self:
+        """Return the rows of positive weight, which are all of them."""
+        return self
+
+
+AnyRows = WeightedRows | AbstractDistantRows
+
+
+def distant_rows_of(X: Any) -> AbstractDistantRows | None:
+    """Return the rows of a user if they are in a container of another library that we know, else None.
+
+    Parameters
+    ----------
+    X : object
+        Anything; its type is recognized without an import of the library.
+
+    Returns
+    -------
+    AbstractDistantRows or None
+        The rows, whose values have not been checked.
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong, or a column does not hold numbers.
+    """
+    module = _MODULES.get(type(X).__module__.partition(".")[0])
+    if module is None:
+        return None
+    rows: AbstractDistantRows = import_module(f"gaussmix.core.engines.{module}").rows_of(X)
+    return rows
+
+
+def require_in_memory(rows: AnyRows, need: str) -> WeightedRows:
+    """Return the rows, which are in memory.
+
+    Parameters
+    ----------
+    rows : WeightedRows or AbstractDistantRows
+        Rows of a user.
+    need : str
+        What needs them in memory, the subject of a sentence, such as ``trim``.
+
+    Returns
+    -------
+    WeightedRows
+        The rows.
+
+    Raises
+    ------
+    ValueError
+        If they are not in memory; the message says how to get them there.
+    """
+    if isinstance(rows, AbstractDistantRows):
+        raise ValueError(f"{need} needs rows in memory, and X is {rows.kind}: pass {rows.remedy}")
+    return rows
