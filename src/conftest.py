@@ -2,4 +2,5 @@
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("torch") else ["gaussmix/core/engines/torch.py"]
+_OF_TORCH = ["gaussmix/core/engines/torch.py", "gaussmix/core/engines/torch_rows.py"]
+collect_ignore = [] if find_spec("torch") else _OF_TORCH

@@ -162,12 +162,14 @@ def as_responsibilities(values: Any, n_components: int | None = None) -> FloatAr
     return shares
 
 
-def require_finite(rows: Rows, table: Any = None, *, allow_missing: bool = False, argument: str = "X") -> None:
+def require_finite(
+    rows: Rows, table: Any = None, *, allow_missing: bool = False, argument: str = "X", first_row: int = 0
+) -> None:
     """Raise a ValueError that names the first row and column with infinity or a number whose square overflows.
 
     NaN is an error, too, unless missing values are allowed. The name of the column comes from the table, if one is
-    given, and ``argument`` is what the user calls it. BLAS is avoided here because its threads would keep spinning
-    during the first passes.
+    given, and ``argument`` is what the user calls it. The rows may be a piece of X that begins at ``first_row``. BLAS
+    is avoided here because its threads would keep spinning during the first passes.
     """
     if rows.dtype.kind != "f" or rows.size == 0:
         return
@@ -179,7 +181,7 @@ def require_finite(rows: Rows, table: Any = None, *, allow_missing: bool = False
         if allow_missing:
             bad &= ~np.isnan(part)
         if bad.any():
-            _complain(part, np.argwhere(bad)[0], start, column_names(table), argument)
+            _complain(part, np.argwhere(bad)[0], first_row + start, column_names(table), argument)
 
 
 def _complain(part: Rows, place: IntArray, start: int, names: Any, argument: str) -> None:

@@ -7,6 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.engines import AbstractDistantRows, AnyRows, engine_for
+from gaussmix.core.engines.distant_rows import as_given
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.imputing import ImputationKind
 from gaussmix.core.mixture import Mixture
@@ -49,7 +50,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
             row whose greatest ``log w_k N(x | k)`` is below that of all rows that the fit kept. It is an array also for
             a table, and with any ``set_output``, as in scikit-learn.
         """
-        return self._labels(self._rows(X, None, noise_covariance))
+        return as_given(self._labels(self._rows(X, None, noise_covariance)), X)
 
     def predict_proba(self, X: Any, *, noise_covariance: Any = None) -> FloatArray:
         """Return the probability of each component for each row.
@@ -70,7 +71,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         rows = self._rows(X, None, noise_covariance)
         if isinstance(rows, AbstractDistantRows):
             return rows.for_each(self._whitened(), "responsibilities")
-        return assign_rows(engine_for(rows), self._whitened(), "responsibilities")
+        return as_given(assign_rows(engine_for(rows), self._whitened(), "responsibilities"), X)
 
     def transform(self, X: Any, *, noise_covariance: Any = None) -> FloatArray:
         """Return the responsibilities as features for a pipeline.
@@ -107,7 +108,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         rows = self._rows(X, None, noise_covariance)
         if isinstance(rows, AbstractDistantRows):
             return rows.for_each(self._whitened(), "log_density")
-        return engine_for(rows).score_rows(self._whitened(), "log_density")
+        return as_given(engine_for(rows).score_rows(self._whitened(), "log_density"), X)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> float:
         """Return the (weighted) mean log density of the rows.

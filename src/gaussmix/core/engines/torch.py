@@ -17,7 +17,7 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.row_sampling import drawn_positions
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.student import slope_centers
-from gaussmix.core.typing import FloatArray, Random, Rows, Want
+from gaussmix.core.typing import FloatArray, IntArray, Random, Rows, Want
 from gaussmix.core.whitened import CommonBasis, WhitenedMixture
 
 try:
@@ -99,12 +99,23 @@ class TorchEngine(AbstractEngine):
         dtype = torch.int64 if want == "labels" else self._rows.dtype
         return self._row_results(mixture, want, log_prior, self._rows.device, dtype)
 
+    @property
+    def bytes_per_number(self) -> int:
+        """The size of a number of the rows."""
+        return int(self._rows.dtype.itemsize)
+
+    def fetch(self, positions: IntArray | None) -> Rows:
+        """Return the values (m, d) at some positions (m,), or all of them, in memory."""
+        values = self._rows
+        if positions is not None:
+            values = values[torch.as_tensor(positions, device=values.device)]
+        return np.asarray(values.cpu().numpy().copy(order="C"))
+
     def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
         positions = drawn_positions(self._layout, limit, rng, odds)
         some = self._layout if positions is None else self._layout.take(positions)
-        values = self._rows if positions is None else self._rows[torch.as_tensor(positions, device=self._rows.device)]
         weights = some.weights if odds is None or positions is None else 1 / odds[positions]
-        return WeightedRows(values.cpu().numpy().copy(order="C"), weights)
+        return WeightedRows(self.fetch(positions), weights)
 
     def _row_results(
         self,
@@ -178,6 +189,38 @@ class TorchEngine(AbstractEngine):
             yield slice(start, min(start + step, self.n_rows))
 
 
+def is_tensor(value: Any) -> bool:
+    """Return whether a value is a tensor."""
+    return isinstance(value, torch.Tensor)
+
+
+def to_floating(rows: torch.Tensor) -> torch.Tensor:
+    """Return rows as float64 or float32: those of at most two bytes become float32, which holds them exactly.
+
+    Raises
+    ------
+    ValueError
+        If integers need float64 and the device does not have it.
+    """
+    if rows.dtype in _MOST_APART:
+        return rows
+    if rows.dtype.itemsize <= 2:
+        return rows.to(torch.float32)
+    if rows.device.type == "mps":
+        raise ValueError(f"X holds {rows.dtype}, and this device has no float64: pass X.float() if float32 is enough")
+    return rows.to(torch.float64)
+
+
+def to_array(rows: torch.Tensor) -> Rows:
+    """Return rows as an array in memory; NumPy does not have bfloat16."""
+    return np.asarray((rows.float() if rows.dtype == torch.bfloat16 else rows).cpu().numpy())
+
+
+def to_tensor(array: Rows) -> torch.Tensor:
+    """Return an array on the host as a tensor; a read-only one is copied, because tensors are writable."""
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+
+
 class _Whitening:
     """The map of rows (m, d) to whitened rows (k, m, d) about the means of a mixture, in one type.
 
@@ -187,7 +230,7 @@ class _Whitening:
 
     def __init__(self, mixture: WhitenedMixture, device: torch.device, dtype: torch.dtype) -> None:
         def moved(array: FloatArray) -> torch.Tensor:
-            return _tensor(array).to(dtype).to(device)
+            return to_tensor(array).to(dtype).to(device)
 
         self.dtype, self.n_components = dtype, mixture.n_components
         self.common = _basis(mixture, _MOST_APART[dtype])
@@ -359,12 +402,7 @@ def _in_blocks(values: torch.Tensor, block: int) -> torch.Tensor:
 
 
 def _exactly(values: FloatArray, device: torch.device) -> torch.Tensor:
-    return _tensor(values).to(device=device, dtype=torch.float64)
-
-
-def _tensor(array: FloatArray) -> torch.Tensor:
-    """Return the numbers of an array on the host; read-only arrays are copied, because tensors are writable."""
-    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+    return to_tensor(values).to(device=device, dtype=torch.float64)
 
 
 def _rounds_products(device: torch.device) -> bool:
