@@ -17,7 +17,7 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.row_sampling import drawn_positions
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.student import slope_centers
-from gaussmix.core.typing import FloatArray, IntArray, Random, Rows, Want
+from gaussmix.core.typing import FloatArray, Form, IntArray, Random, Rows, Want
 from gaussmix.core.whitened import CommonBasis, WhitenedMixture
 
 try:
@@ -70,7 +70,7 @@ class TorchEngine(AbstractEngine):
         sums = _Sums.zeros(mixture, self._exact)
         with torch.autocast(self._rows.device.type, enabled=False), torch.no_grad():
             whitening = self._whitening(mixture)
-            scoring = _Scoring(mixture, self._exact)
+            scoring = _Scoring(mixture, whitening, self._exact)
             for part in self._chunks(mixture, whitening.dtype):
                 self._add_chunk(sums, part, whitening, scoring, log_prior)
         return sums.moments(mixture, whitening.common, self.weight)
@@ -129,7 +129,7 @@ class TorchEngine(AbstractEngine):
         result = torch.empty(shape, dtype=dtype, device=device)
         with torch.autocast(self._rows.device.type, enabled=False), torch.no_grad():
             whitening = self._whitening(mixture)
-            scoring = _Scoring(mixture, self._exact)
+            scoring = _Scoring(mixture, whitening, self._exact)
             for part in self._chunks(mixture, whitening.dtype):
                 squares = _squares(whitening(self._rows[part]), self._exact)[0]
                 scores = scoring.scores(squares, None if log_prior is None else log_prior[part])
@@ -226,6 +226,12 @@ class _Whitening:
 
     A mean in float64 is the sum of two numbers of float32. A row near the mean minus the first number is exact, so
     float32 loses nothing where the rows are far from the origin.
+
+    Attributes
+    ----------
+    log_determinants : (k,) array or float
+        What the rounding of the factors adds to their log determinants. With it, scores are those of a mixture with the
+        rounded factors: where the likelihood is greatest, the log-likelihood changes in second order only.
     """
 
     def __init__(self, mixture: WhitenedMixture, device: torch.device, dtype: torch.dtype) -> None:
@@ -235,6 +241,14 @@ class _Whitening:
         self.dtype, self.n_components = dtype, mixture.n_components
         self.common = _basis(mixture, _MOST_APART[dtype])
         self._form = mixture.form
+        parts = [(mixture.form, mixture.factors)]
+        if self.common is not None:
+            parts = [("tied", self.common.basis), (self.common.form, self.common.scales)]
+        d = mixture.n_features
+        self.log_determinants = sum(
+            _log_determinants(form, moved(array).cpu().double().numpy(), d) - _log_determinants(form, array, d)
+            for form, array in parts
+        )
         if self.common is not None:
             centers = mixture.means.mean(axis=0)
             self._factors = moved(self.common.basis)
@@ -265,8 +279,8 @@ class _Whitening:
 class _Scoring:
     """Scores, and terms of t distributions (`RowTerms`), for squared distances (k, m) in float64."""
 
-    def __init__(self, mixture: WhitenedMixture, device: torch.device) -> None:
-        self._offsets = _exactly(mixture.offsets, device)[:, None]
+    def __init__(self, mixture: WhitenedMixture, whitening: "_Whitening", device: torch.device) -> None:
+        self._offsets = _exactly(mixture.offsets + whitening.log_determinants, device)[:, None]
         self._background = mixture.background
         self._n_features = mixture.n_features
         degrees, self.has_degrees = mixture.degrees_of_freedom, mixture.degrees_of_freedom is not None
@@ -377,6 +391,17 @@ def _basis(mixture: WhitenedMixture, most_apart: float) -> CommonBasis | None:
     scales = common.scales.reshape(mixture.n_components, -1)
     apart = np.abs((mixture.means - mixture.means.mean(axis=0)) @ common.basis) * scales
     return common if apart.max() <= most_apart else None
+
+
+def _log_determinants(form: Form, factors: FloatArray, n_features: int) -> FloatArray:
+    """Return the log determinants of factors: (k,), or a number for tied ones, which may be any square matrix."""
+    match form:
+        case "full" | "tied":
+            return np.linalg.slogdet(factors)[1]
+        case "diagonal":
+            return np.log(factors).sum(axis=1)
+        case "spherical":
+            return n_features * np.log(factors)
 
 
 def _squares(whitened: torch.Tensor, device: torch.device) -> tuple[torch.Tensor, torch.Tensor | None]:
