@@ -1,5 +1,8 @@
 """Passes over torch tensors give what the other engines give; skipped where torch is not installed."""
 
+import subprocess
+import sys
+import textwrap
 from dataclasses import replace
 
 import numpy as np
@@ -182,3 +185,29 @@ def test_rows_of_weight_zero_leave_no_trace_even_when_far(dtype):
         plain = on_device("cpu", dtype)(rows, None).accumulate(mixture)
         for name in (*MOMENTS, "slopes", "scaled_counts"):
             np.testing.assert_allclose(getattr(ours, name), getattr(plain, name), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="asks a POSIX system for the memory of a process")
+def test_memory_of_a_pass_does_not_grow_with_the_rows():
+    tracked = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(_MEMORY)], capture_output=True, text=True, check=True
+    )
+    grown, size = map(int, tracked.stdout.split())
+    assert grown < 0.3 * size
+
+
+_MEMORY = """
+    import resource
+    import numpy as np
+    import torch
+    from gaussmix.core.covariance import covariance_class
+    from gaussmix.core.engines.torch import TorchEngine
+    from gaussmix.core.mixture import Mixture
+    rows = torch.rand((6_000_000, 8), dtype=torch.float32)
+    unit = Mixture(np.full(4, 0.25), np.eye(4, 8), covariance_class("diag").identity(4, 8))
+    TorchEngine(rows[:50_000]).accumulate(unit.whitened())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    TorchEngine(rows).accumulate(unit.whitened())
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024, rows.nbytes)
+"""

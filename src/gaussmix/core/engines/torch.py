@@ -34,6 +34,8 @@ BLOCK = 256
 
 _MOST_APART = {torch.float64: 1e3, torch.float32: 10.0}  # standard deviations from means to their center, if turned
 
+_LEAST_SHARE = {torch.float64: 1e-250, torch.float32: 1e-25}  # smaller ones make subnormal products, slow on a CPU
+
 
 class TorchEngine(AbstractEngine):
     """Rows in a torch tensor, with passes on its device.
@@ -135,13 +137,14 @@ class TorchEngine(AbstractEngine):
                 scores = scoring.scores(squares, None if log_prior is None else log_prior[part])
                 match want:
                     case "scores":
-                        result[part] = scores.T.to(device, dtype)
+                        result[part] = scores.T.to(dtype).to(device)
                     case "labels":
                         result[part] = scores.argmax(0).to(device)
                     case "log_density":
-                        result[part] = torch.logsumexp(scores, 0).to(device, dtype)
+                        result[part] = torch.logsumexp(scores, 0).to(dtype).to(device)
                     case "responsibilities":
-                        result[part] = _responsibilities(scores, torch.logsumexp(scores, 0)).T.to(device, dtype)
+                        shares = _responsibilities(scores, torch.logsumexp(scores, 0))
+                        result[part] = shares.T.to(dtype).to(device)
         return result
 
     def _add_chunk(
@@ -158,10 +161,11 @@ class TorchEngine(AbstractEngine):
         scores = scoring.scores(squares, None if log_prior is None else log_prior[part])
         log_density = torch.logsumexp(scores, 0)
         responsibilities = _responsibilities(scores, log_density)
-        entropy, weighted = torch.special.entr(responsibilities), responsibilities
+        entropy = torch.special.entr(responsibilities)
+        weighted = torch.nn.functional.threshold(responsibilities, _LEAST_SHARE[whitening.dtype], 0.0)
         if self._weights is not None:
             weights = self._weights[part]
-            entropy, weighted = weights * entropy, weights * responsibilities
+            entropy, weighted = weights * entropy, weights * weighted
             log_density = torch.where(weights > 0, weights * log_density, 0.0)
         k = whitening.n_components
         scaled = weighted[:k]
@@ -175,7 +179,7 @@ class TorchEngine(AbstractEngine):
         sums.scaled_counts += scaled.sum(1)
         sums.log_likelihood += log_density.sum()
         sums.entropy += entropy.sum()
-        sums.add_products(whitened, scaled.to(whitened.device, whitened.dtype))
+        sums.add_products(whitened, scaled.to(whitened.dtype).to(whitened.device))
 
     def _whitening(self, mixture: WhitenedMixture) -> "_Whitening":
         dtype = torch.float64 if _rounds_products(self._rows.device) else self._rows.dtype
