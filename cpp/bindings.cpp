@@ -78,7 +78,7 @@ void accumulate(const Table& rows, const std::optional<In>& row_weights, const s
                 const std::optional<In>& basis, const Out& counts, const Out& shifts, const Out& scatter,
                 const std::optional<Out>& overlap, const Out& totals, bool rough, bool incomplete,
                 const std::optional<In>& noise, const std::optional<In>& background, const std::optional<In>& tails,
-                const std::optional<Out>& tail_sums) {
+                const std::optional<Out>& tail_sums, std::size_t segment_rows) {
   gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, basis);
   mixture.background = sized_or_null(background, 1 + mixture.n_features, "background");
   set_tails(tails, noise, mixture);
@@ -96,8 +96,12 @@ void accumulate(const Table& rows, const std::optional<In>& row_weights, const s
                       sized_or_null(tail_sums, 2 * k, "tail_sums"),
                       tail_sums ? tail_sums->data() + k : nullptr};
   if (tails.has_value() != tail_sums.has_value()) throw nb::value_error("tail_sums belong to tails");
+  const gaussmix::Form of_sums = basis ? gaussmix::Form::full : mixture.form;
+  const std::size_t block = gaussmix::block_rows(of_sums, mixture.n_components, mixture.n_features, mixture.incomplete);
+  if (segment_rows % block) throw nb::value_error("segment_rows must be a multiple of the rows per block");
   const gaussmix::Released released;
-  gaussmix::accumulate(table, mixture, gaussmix::max_threads(), rough && !mixture.incomplete && !tails, sums);
+  gaussmix::accumulate(table, mixture, gaussmix::max_threads(), rough && !mixture.incomplete && !tails, segment_rows,
+                       sums);
 }
 
 void score_rows(const Table& rows, const std::optional<In>& log_prior, const std::string& form, const In& offsets,
@@ -329,7 +333,7 @@ NB_MODULE(_native, module) {
              "means"_a, "factors"_a, "basis"_a.none(), "counts"_a.noconvert(), "shifts"_a.noconvert(),
              "scatter"_a.noconvert(), "overlap"_a.none().noconvert(), "totals"_a.noconvert(), "rough"_a,
              "incomplete"_a = false, "noise"_a.none() = nb::none(), "background"_a.none() = nb::none(),
-             "tails"_a.none() = nb::none(), "tail_sums"_a.none().noconvert() = nb::none(),
+             "tails"_a.none() = nb::none(), "tail_sums"_a.none().noconvert() = nb::none(), "segment_rows"_a = 0,
              "Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place.");
   module.def("score_rows", &score_rows, "rows"_a, "log_prior"_a.none(), "form"_a, "offsets"_a, "means"_a, "factors"_a,
              "basis"_a.none(), "log_density"_a.none().noconvert(), "responsibilities"_a.none().noconvert(),

@@ -56,12 +56,15 @@ class Buffers {
   std::vector<std::unique_ptr<Buffer>> buffers_;
 };
 
-// Adds the sums of blocks to a total. Each block has a slot until it has been added. A thread that is as many blocks
-// ahead as there are slots waits until the others catch up. On a busy machine a thread may lose its processor for tens
-// of milliseconds in the middle of a block, so there are many slots, but memory only for those in use.
+// Adds the sums of blocks to a total; with segments, the sums of the blocks of each segment to those of the segment,
+// and these to the total. Each block has a slot until it has been added. A thread that is as many blocks ahead as there
+// are slots waits until the others catch up. On a busy machine a thread may lose its processor for tens of milliseconds
+// in the middle of a block, so there are many slots, but memory only for those in use.
 class InOrder {
  public:
-  InOrder(Buffer& total, std::size_t size, std::int64_t n_blocks, int n_threads) : total_(total), size_(size) {
+  InOrder(Buffer& total, std::size_t size, std::int64_t n_blocks, std::int64_t segment_blocks, int n_threads)
+      : total_(total), size_(size), n_blocks_(n_blocks), segment_blocks_(segment_blocks) {
+    if (segment_blocks) segment_ = std::make_unique<Buffer>(size);
     const auto fit = static_cast<std::int64_t>(kMost / (size + 1));
     const std::int64_t wanted = n_threads == 1 ? 1 : std::max<std::int64_t>(fit, n_threads + 2);
     n_slots_ = std::max<std::int64_t>(1, std::min(n_blocks, wanted));
@@ -104,8 +107,12 @@ class InOrder {
     while (ready_[next_ % n_slots_]) {
       Buffer* slot = slot_of_[next_ % n_slots_];
       lock.unlock();
-      total_.add(*slot);
+      (segment_ ? *segment_ : total_).add(*slot);
       slot->clear();
+      if (segment_ && ((next_ + 1) % segment_blocks_ == 0 || next_ + 1 == n_blocks_)) {
+        total_.add(*segment_);
+        segment_->clear();
+      }
       lock.lock();
       free_.push_back(slot);
       ready_[next_ % n_slots_] = false;
@@ -119,7 +126,9 @@ class InOrder {
   static constexpr std::size_t kMost = std::size_t{1} << 20;  // doubles
 
   Buffer& total_;
+  std::unique_ptr<Buffer> segment_;
   std::size_t size_;
+  std::int64_t n_blocks_, segment_blocks_;
   std::int64_t n_slots_ = 0;
   std::vector<std::unique_ptr<Buffer>> slots_;  // those that have been needed so far
   std::vector<Buffer*> slot_of_, free_;         // of block b at b % n_slots

@@ -104,7 +104,8 @@ std::size_t block_rows(Form form, int n_components, int n_features, bool incompl
   return work < 500 ? 4096 : work < 5e5 ? 1024 : work < 5e6 ? 256 : 64;
 }
 
-void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool rough, Sums& sums) {
+void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool rough, std::size_t segment_rows,
+                Sums& sums) {
   const Kernels& kernels = selected_kernels(rough);
   const Layout layout = kernels.layout(mixture);
   const std::size_t block =
@@ -121,9 +122,17 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool ro
   if (together) {
     std::vector<double*> of_threads;
     for (int thread = 0; thread < n_threads; ++thread) of_threads.push_back(scratch.of(thread));
-    kernels.accumulate_together(rows, mixture, packed.data(), shared.of(0), of_threads.data(), n_threads, total.data());
+    Buffer segment(layout.partial);
+    const std::size_t step = segment_rows ? segment_rows : std::max<std::size_t>(rows.n_rows, 1);
+    for (std::size_t begin = 0; begin < rows.n_rows; begin += step) {
+      const std::size_t end = std::min(rows.n_rows, begin + step);
+      kernels.accumulate_together(part_of(rows, mixture, begin, end), mixture, packed.data(), shared.of(0),
+                                  of_threads.data(), n_threads, (segment_rows ? segment : total).data());
+      if (segment_rows) total.add(segment);
+      if (end < rows.n_rows) segment.clear();
+    }
   } else {
-    InOrder in_order(total, layout.partial, n_blocks, n_threads);
+    InOrder in_order(total, layout.partial, n_blocks, static_cast<std::int64_t>(segment_rows / block), n_threads);
     // Blocks are begun in order, or a thread could wait for itself.
     parallel_for(n_blocks, n_threads, [&](std::int64_t b, int thread) {
       const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);

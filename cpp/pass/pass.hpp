@@ -88,7 +88,11 @@ std::size_t block_rows(Form form, int n_components, int n_features, bool incompl
 
 // A rough pass computes in single precision and adds in double. Its sums have a relative error of about 1e-6, as long
 // as whitened rows and means are not much longer than 10^4.
-void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool rough, Sums& sums);
+//
+// With `segment_rows`, a multiple of the rows per block, each run of so many rows is summed on its own, and the sums of
+// the runs are added in order.
+void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool rough, std::size_t segment_rows,
+                Sums& sums);
 void score_rows(const Rows& rows, const Mixture& mixture, int n_threads, const Scores& scores);
 
 // The compiled instruction sets that this processor has, best first. Selecting any other name returns false.

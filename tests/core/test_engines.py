@@ -88,9 +88,9 @@ def test_same_bits_for_any_split_into_blocks(covariance_type, monkeypatch):
     whole = NativeEngine(rows).accumulate(mixture.whitened())
     passed = []
 
-    def accumulate(rows, *rest):
+    def accumulate(rows, *rest, **options):
         passed.append(len(rows))
-        untouched(rows, *rest)
+        untouched(rows, *rest, **options)
 
     untouched = _native.accumulate
     monkeypatch.setattr(_native, "accumulate", accumulate)
@@ -286,9 +286,9 @@ _PASS_OF_ANOTHER_THREAD = """
     from gaussmix.core.engines import NativeEngine, native
     from gaussmix.core.mixture import Mixture
 
-    def accumulate(*arguments):
+    def accumulate(*arguments, **options):
         under_way.append(True)
-        untouched(*arguments)
+        untouched(*arguments, **options)
         under_way.clear()
 
     native.FLOPS_PER_CALL = 1e30

@@ -45,7 +45,7 @@ def draw_rows(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | No
     positions = drawn_positions(rows, limit, rng, odds)
     some = rows if positions is None else rows.take(positions)
     weights = some.weights if odds is None else 1 / odds[positions]
-    return replace(some, values=_as_floats(some.values), weights=weights)
+    return replace(some, values=as_floats(some.values), weights=weights)
 
 
 def drawn_positions(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | None = None) -> IntArray | None:
@@ -65,9 +65,7 @@ def drawn_positions(rows: WeightedRows, limit: int, rng: Random, odds: FloatArra
     """
     if odds is None:
         return _one_of_each_stretch(rows, limit, rng)
-    sums = np.cumsum(odds if rows.weights is None else odds * rows.weights)
-    places = sums[-1] / limit * (np.arange(limit) + rng.uniform(size=limit))
-    return np.minimum(np.searchsorted(sums, places, side="right"), rows.n_rows - 1)
+    return positions_by_odds(odds if rows.weights is None else odds * rows.weights, limit, rng)
 
 
 def coreset_odds(squared_distances: FloatArray) -> FloatArray:
@@ -110,6 +108,13 @@ def fixed_subsample(rows: WeightedRows) -> Subsample:
     )
 
 
+def positions_by_odds(odds: FloatArray, limit: int, rng: Random) -> IntArray:
+    """Return the positions of ``limit`` rows, drawn from blocks of equal sums of the odds (n,), one of each."""
+    sums = np.cumsum(odds)
+    places = sums[-1] / limit * (np.arange(limit) + rng.uniform(size=limit))
+    return np.minimum(np.searchsorted(sums, places, side="right"), len(odds) - 1)
+
+
 def fixed_limit(n_features: int) -> int:
     """Return the maximum number of rows of a fixed subsample."""
     return min(MOST, max(LEAST, NUMBERS // n_features))
@@ -133,5 +138,6 @@ def _one_of_each_stretch(rows: WeightedRows, limit: int, rng: Random) -> IntArra
     return chosen
 
 
-def _as_floats(values: Rows) -> Rows:
+def as_floats(values: Rows) -> Rows:
+    """Return rows as a C-contiguous array of floats."""
     return np.ascontiguousarray(values, dtype=None if values.dtype.kind == "f" else np.float64)

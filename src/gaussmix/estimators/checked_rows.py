@@ -53,7 +53,7 @@ def checked_any_rows(
             require_in_memory(distant, name)
     validate_data(estimator, distant.header, reset=options.get("reset", True), skip_check_array=True)
     least = options.get("ensure_min_samples", 1)
-    if distant.n_rows < least:
+    if least > 1 and distant.n_rows < least:
         raise ValueError(f"X has {distant.n_rows} rows, and at least {least} are required")
     distant.check_values()
     return distant

@@ -16,7 +16,7 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, IntArray
 from gaussmix.core.whitened import WhitenedMixture
 
-_MODULES = {"dask": "dask_rows", "dask_expr": "dask_rows", "torch": "torch_rows"}
+_MODULES = {"dask": "dask_rows", "torch": "torch_rows"}
 """Package of the type of X -> module here that has ``rows_of(X)``; it is imported with the first such X."""
 
 
@@ -53,7 +53,10 @@ class AbstractDistantRows(ABC):
 
     @abstractmethod
     def check_values(self) -> None:
-        """Raise a ValueError unless all values are finite numbers (`gaussmix.core.validation.require_finite`)."""
+        """Raise a ValueError unless all values are finite numbers (`gaussmix.core.validation.require_finite`).
+
+        Values that have not been computed yet are checked when they are.
+        """
 
     @abstractmethod
     def engine(self) -> AbstractEngine:
@@ -102,11 +105,23 @@ class AbstractDistantRows(ABC):
         """
 
     def fixed_sample(self) -> WeightedRows:
-        """Return rows in memory, the same at every call, as `gaussmix.core.row_sampling.fixed_subsample` does."""
+        """Return rows in memory, the same at every call, as `gaussmix.core.row_sampling.fixed_subsample` does.
+
+        Returns
+        -------
+        WeightedRows
+            The rows.
+        """
         return self.fetch(self.fixed_positions())
 
     def fixed_positions(self) -> IntArray:
-        """Return the positions (m,) of the rows of `fixed_sample`."""
+        """Return the positions of the rows of `fixed_sample`.
+
+        Returns
+        -------
+        (m,) array of int
+            Positions in ascending order.
+        """
         return stratified_positions(self.n_rows, fixed_limit(self.n_features), np.random.default_rng(0))
 
     @property
@@ -130,11 +145,23 @@ class AbstractDistantRows(ABC):
         return np.broadcast_to(np.True_, (self.n_rows,))
 
     def informative(self) -> Self:
-        """Return the rows with at least one value, which are all of them."""
+        """Return the rows with at least one value.
+
+        Returns
+        -------
+        AbstractDistantRows
+            This object.
+        """
         return self
 
     def positive(self) -> Self:
-        """Return the rows of positive weight, which are all of them."""
+        """Return the rows of positive weight.
+
+        Returns
+        -------
+        AbstractDistantRows
+            This object.
+        """
         return self
 
 

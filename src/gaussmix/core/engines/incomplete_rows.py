@@ -9,7 +9,7 @@ from gaussmix.core.forms import FORMS
 from gaussmix.core.moments import Moments
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, Rows, Want
-from gaussmix.core.whitened import CommonBasis, WhitenedMixture
+from gaussmix.core.whitened import WhitenedMixture
 
 _CHUNK = 1 << 22  # numbers of covariances factored at a time
 
@@ -49,15 +49,12 @@ class IncompleteRows(NativeEngine):
         return super().score_rows(self._expressible(mixture), want, log_prior)
 
     def _expressible(self, mixture: WhitenedMixture) -> WhitenedMixture:
-        """Return the mixture in a form in which errors can be correlated, if they are."""
+        """Return the mixture without a common basis, in a form in which errors can be correlated, if they are."""
         form = FORMS[mixture.form]
         if not (self._have_covariances and form.is_diagonal):
-            return mixture
+            return mixture if mixture.common is None else replace(mixture, common=None)
         dense = form.dense(mixture.factors, *mixture.means.shape)
         return replace(mixture, form="full", factors=np.ascontiguousarray(dense), common=None)
-
-    def _basis_for(self, mixture: WhitenedMixture, *, sums: bool) -> CommonBasis | None:
-        return None
 
 
 def _errors_of(rows: WeightedRows) -> FloatArray:

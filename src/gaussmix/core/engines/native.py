@@ -5,14 +5,15 @@ import os
 import time
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.engines.base import AbstractEngine
+from gaussmix.core.engines.pass_sums import SEGMENT_ROWS, PassSums
 from gaussmix.core.moments import Moments
 from gaussmix.core.processors import processor_share
 from gaussmix.core.row_sampling import draw_rows
@@ -84,7 +85,7 @@ class NativeEngine(AbstractEngine):
         self.n_rows, self.n_features = rows.shape
         kept = rows.dtype.type in KEPT_TYPES and rows.dtype.isnative
         self._in_place = kept and rows.flags.c_contiguous
-        self.rough_helps = kept and rows.dtype.itemsize < 8 and row_weights is None and len(rows) >= _ROUGH_ROWS
+        self.rough_helps = row_weights is None and rough_pass_helps(rows.dtype, len(rows))
 
     @property
     def values(self) -> Rows:
@@ -128,53 +129,79 @@ class NativeEngine(AbstractEngine):
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
     ) -> Moments:
-        common = self._basis_for(mixture, sums=True)
         rough = rough and self.rough_helps and mixture.degrees_of_freedom is None
-        rough = rough and _reach(self._greatest, mixture, common) <= _ROUGH_REACH
-        tails, tail_sums = self._tails(mixture), None
-        if tails is not None:
-            tail_sums = np.zeros((2, mixture.n_components))
-        counts = np.zeros(mixture.n_components)
-        shifts = np.zeros(mixture.means.shape)
-        scatter = np.zeros(mixture.factors.shape)
-        overlap = np.zeros((mixture.n_components, mixture.n_components)) if mixture.form == "tied" else None
-        totals = np.zeros(3)
-        background = _packed_background(mixture)
-        weights = self._rows.weights
+        plan = plan_pass(mixture, self.n_rows, self.greatest if rough else None)
+        sums, begun = PassSums(mixture), PassSums(mixture)
         for part, rows in self._pieces(mixture.form, mixture.n_components):
-            _native.accumulate(
-                rows,
-                None if weights is None else weights[part],
-                _piece_of(log_prior, part),
-                *_lowered(mixture, common),
-                counts,
-                shifts,
-                scatter,
-                overlap,
-                totals,
-                rough,
-                self._incomplete,
-                None if self._errors is None else self._errors[part],
-                background,
-                tails,
-                tail_sums,
-            )
-        if overlap is not None:
-            scatter += _scatter_of_overlap(mixture, overlap)
-        if common is not None and common.form == "diagonal":
-            turns = (common.basis.T @ mixture.factors) / common.scales[:, :, None]  # U of `CommonBasis`
-            shifts = (shifts[:, None, :] @ turns)[:, 0]
-            scatter = turns.transpose(0, 2, 1) @ scatter @ turns
-        log_likelihood, entropy, noise = map(float, totals)
-        sums = (mixture.form, counts, shifts, scatter, log_likelihood, entropy, self.weight)
-        scaled, slopes = (None, None) if tail_sums is None else tail_sums
-        return Moments(*sums, None if background is None else noise, scaled, slopes)
+            ends = part.stop % SEGMENT_ROWS == 0 or part.stop == self.n_rows
+            if part.start % SEGMENT_ROWS == 0 and ends:
+                self._add(sums, part, rows, mixture, log_prior, plan, segment_rows=SEGMENT_ROWS)
+                continue
+            self._add(begun, part, rows, mixture, log_prior, plan)
+            if ends:
+                sums.take(begun)
+        return sums.moments(plan.common, self.weight)
+
+    def segment_sums(
+        self, mixture: WhitenedMixture, plan: "PassPlan", log_prior: FloatArray | None = None
+    ) -> FloatArray:
+        """Return the sums of each segment of `SEGMENT_ROWS` rows, for a pass over these and other rows.
+
+        Parameters
+        ----------
+        mixture : WhitenedMixture
+            Mixture that scores the rows.
+        plan : PassPlan
+            Plan for all rows of the pass.
+        log_prior : (n, n_scores) array, optional
+            As of `accumulate`.
+
+        Returns
+        -------
+        (s, size) array
+            Sums that `PassSums.add_in_order` adds. If all parts of the rows but the last end at multiples of
+            `SEGMENT_ROWS`, the total has the bits of a pass over all of them.
+        """
+        segments = []
+        for start in range(0, self.n_rows, SEGMENT_ROWS):
+            part, sums = slice(start, min(start + SEGMENT_ROWS, self.n_rows)), PassSums(mixture)
+            rows = self._rows.values[part]
+            rows = rows if self._in_place else np.ascontiguousarray(rows, dtype=np.float64)
+            self._add(sums, part, rows, mixture, log_prior, plan)
+            segments.append(sums.flat)
+        return np.stack(segments)
+
+    def _add(
+        self,
+        sums: PassSums,
+        part: slice,
+        rows: Rows,
+        mixture: WhitenedMixture,
+        log_prior: FloatArray | None,
+        plan: "PassPlan",
+        segment_rows: int = 0,
+    ) -> None:
+        """Add the sums of some of the rows."""
+        weights = self._rows.weights
+        _native.accumulate(
+            rows,
+            None if weights is None else weights[part],
+            _piece_of(log_prior, part),
+            *_lowered(mixture, plan.common),
+            **sums.arrays,
+            rough=plan.rough,
+            incomplete=self._incomplete,
+            noise=None if self._errors is None else self._errors[part],
+            background=_packed_background(mixture),
+            tails=self._tails(mixture),
+            segment_rows=segment_rows,
+        )
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
         shape = (self.n_rows, mixture.n_scores) if want in ("responsibilities", "scores") else (self.n_rows,)
         result: Rows = np.empty(shape, dtype=np.int64 if want == "labels" else np.float64)
         background, tails = _packed_background(mixture), self._tails(mixture)
-        common = self._basis_for(mixture, sums=False)
+        common = _basis_for(mixture, self.n_rows, sums=False)
         for part, rows in self._pieces(mixture.form, mixture.n_components):
             _native.score_rows(
                 rows,
@@ -213,17 +240,8 @@ class NativeEngine(AbstractEngine):
             tails[:, 4 + d + observed] = slope_centers(degrees, observed)
         return tails
 
-    def _basis_for(self, mixture: WhitenedMixture, *, sums: bool) -> CommonBasis | None:
-        """Return the common basis of the factors if using it is accurate and faster, else None."""
-        common = mixture.common
-        if common is None or not turning_is_quicker(self.n_rows, *mixture.means.shape, sums=sums):
-            return None
-        turned = (mixture.means - mixture.means.mean(axis=0)) @ common.basis
-        apart = np.abs(turned).max(axis=0) * common.scales.max(axis=0)
-        return common if apart.max() <= _MOST_APART else None
-
     @cached_property
-    def _greatest(self) -> FloatArray:
+    def greatest(self) -> FloatArray:
         """The greatest absolute value (d,) of each feature, by columns, because NumPy is slow across short rows."""
         values = self._rows.values
         if values.dtype.kind == "u":
@@ -237,10 +255,11 @@ class NativeEngine(AbstractEngine):
     def _pieces(self, form: str, n_components: int) -> Iterator[tuple[slice, Rows]]:
         """Yield the rows in order, in pieces that the compiled code can read and that end at block boundaries.
 
-        Pieces grow while calls are fast; the sums do not depend on the pieces.
+        A piece is a part of a segment, or whole segments. Pieces grow while calls are fast; the sums do not depend on
+        the pieces.
         """
         if self._in_place and self.n_rows <= _FEW_ROWS:
-            yield slice(None), self._rows.values
+            yield slice(0, self.n_rows), self._rows.values
             return
         block = _native.block_rows(form, n_components, self.n_features, self._incomplete)
         work_per_row = n_components * (100 + 4 * self.n_features * (self.n_features if form == "full" else 1))
@@ -251,13 +270,67 @@ class NativeEngine(AbstractEngine):
         step = block * min(most_blocks, max(1, int(FLOPS_PER_CALL / (work_per_row * block))))
         start = 0
         while start < self.n_rows:
-            part = slice(start, min(start + step, self.n_rows))
+            begun = start % SEGMENT_ROWS
+            size = min(step, SEGMENT_ROWS - begun) if begun or step < SEGMENT_ROWS else step - step % SEGMENT_ROWS
+            part = slice(start, min(start + size, self.n_rows))
             rows = self._rows.values[part]
             began = time.perf_counter()
             yield part, rows if self._in_place else np.ascontiguousarray(rows, dtype=np.float64)
             if time.perf_counter() - began < QUICK_CALL:
                 step = min(2 * step, block * most_blocks)
             start = part.stop
+
+
+@dataclass(frozen=True, eq=False)
+class PassPlan:
+    """Decisions about a pass, which must be the same for all rows.
+
+    Attributes
+    ----------
+    common : CommonBasis or None
+        Basis in which the rows are summed.
+    rough : bool
+        Whether single precision is enough.
+    """
+
+    common: CommonBasis | None
+    rough: bool
+
+
+def plan_pass(mixture: WhitenedMixture, n_rows: int, greatest: FloatArray | None) -> PassPlan:
+    """Plan a pass.
+
+    Parameters
+    ----------
+    mixture : WhitenedMixture
+        Mixture that scores the rows.
+    n_rows : int
+        Number of rows of the pass.
+    greatest : (d,) array, optional
+        The greatest absolute value of each feature, if a rough pass is wanted and possible.
+
+    Returns
+    -------
+    PassPlan
+        The plan.
+    """
+    common = _basis_for(mixture, n_rows, sums=True)
+    return PassPlan(common, greatest is not None and _reach(greatest, mixture, common) <= _ROUGH_REACH)
+
+
+def rough_pass_helps(dtype: np.dtype[Any], n_rows: int) -> bool:
+    """Return whether rough passes over rows of weight one are faster, given the type and the number of the rows."""
+    return dtype.type in KEPT_TYPES and dtype.isnative and dtype.itemsize < 8 and n_rows >= _ROUGH_ROWS
+
+
+def _basis_for(mixture: WhitenedMixture, n_rows: int, *, sums: bool) -> CommonBasis | None:
+    """Return the common basis of the factors if using it is accurate and faster, else None."""
+    common = mixture.common
+    if common is None or not turning_is_quicker(n_rows, *mixture.means.shape, sums=sums):
+        return None
+    turned = (mixture.means - mixture.means.mean(axis=0)) @ common.basis
+    apart = np.abs(turned).max(axis=0) * common.scales.max(axis=0)
+    return common if apart.max() <= _MOST_APART else None
 
 
 def turning_is_quicker(n: int, k: int, d: int, *, sums: bool) -> bool:
@@ -306,14 +379,3 @@ def _reach(greatest: FloatArray, mixture: WhitenedMixture, common: CommonBasis |
 
 def _piece_of(log_prior: FloatArray | None, part: slice) -> FloatArray | None:
     return None if log_prior is None else np.ascontiguousarray(log_prior[part], dtype=np.float64)
-
-
-def _scatter_of_overlap(mixture: WhitenedMixture, overlap: FloatArray) -> FloatArray:
-    """Return ``sum_kl overlap[k, l] (nu_k - nu_l)(nu_k - nu_l)'``, nu whitened means (cpp/kernels/form_tied.hpp)."""
-    whitened = (mixture.means - mixture.means.mean(axis=0)) @ mixture.factors
-    scatter = np.zeros(mixture.factors.shape)
-    for component in np.flatnonzero(overlap.any(axis=1)):
-        others = overlap[component].nonzero()[0]
-        scaled = (whitened[component] - whitened[others]) * np.sqrt(overlap[component, others])[:, None]
-        scatter += scaled.T @ scaled
-    return scatter
