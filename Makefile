@@ -31,7 +31,7 @@ test-fast: $(VENV)/.test
 
 # Tests of rows in torch tensors, on the CPU and on the devices that are here; without torch they are skipped.
 test-torch: $(VENV)/.test $(VENV)/.torch
-	$(BIN)/python -m pytest tests/core/test_torch_engine.py
+	$(BIN)/python -m pytest tests/core/test_torch_engine.py tests/estimators/test_torch_tensors.py
 
 lint: $(VENV)/.test $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -54,6 +54,8 @@ class TorchRows(AbstractDistantRows):
         self.header = np.empty((0, self.n_features))
 
     def check_values(self) -> None:
+        if self.n_rows == 0:
+            raise ValueError("X has 0 rows, and at least 1 is required")
         bound = LARGEST if self._given.dtype.is_floating_point else LARGEST_INTEGER
         size = max(1, _CHECKED_NUMBERS // self.n_features)
         for start in range(0, self.n_rows, size):
