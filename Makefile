@@ -16,7 +16,7 @@ SANITIZED := build/sanitized
 CHECKED = LD_PRELOAD="$(shell $(CXX) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(SANITIZED)/bin/python
 
-.PHONY: demo test test-fast lint format bench bench-segmentation bench-selection bench-bayesian bench-classification bench-outliers bench-app docs sanitize clean
+.PHONY: demo test test-fast test-torch lint format bench bench-segmentation bench-selection bench-bayesian bench-classification bench-outliers bench-app docs sanitize clean
 
 # No tables and no image formats but PNG: the demo needs none of their libraries.
 demo: $(VENV)/.plots
@@ -28,6 +28,10 @@ test: $(VENV)/.test
 # At most a minute on 2 cores: no slow tests, no doctests, none of scikit-learn's own tests.
 test-fast: $(VENV)/.test
 	$(BIN)/python -m pytest -m "not slow and not contract" tests
+
+# Tests of rows in torch tensors, on the CPU and on the devices that are here; without torch they are skipped.
+test-torch: $(VENV)/.test $(VENV)/.torch
+	$(BIN)/python -m pytest tests/core/test_torch_engine.py tests/estimators/test_torch_tensors.py
 
 lint: $(VENV)/.test $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -40,6 +40,12 @@ def test_conformance_suite_finds_a_wrong_engine():
         check_engine(Wrong)
 
 
+def test_engine_for_tensors_names_the_extra_where_torch_is_missing():
+    code = "import sys; sys.modules['torch'] = None; import gaussmix.core.engines.torch"
+    refused = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert 'needs torch: pip install "gaussmix[torch]"' in refused.stderr
+
+
 def test_baseline_is_always_compiled_in():
     assert "baseline" in _native.instruction_sets()
 

@@ -7,6 +7,7 @@ from helpers.pages import DOCS, run_page
 
 PAGES = {
     "conversions": (("onnxruntime",), 3),
+    "torch": (("torch",), 1),
     "recipes/anndata": (("anndata",), 2),
     "recipes/fcs": (("flowio",), 2),
     "recipes/xarray": (("xarray", "netCDF4"), 2),

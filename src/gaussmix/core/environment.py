@@ -13,7 +13,7 @@ from typing import Any
 import gaussmix.core._native as _native
 
 REQUIRED = ("numpy", "scipy", "scikit-learn", "typer", "rich")
-OPTIONAL = ("pandas", "pyarrow", "pillow", "matplotlib", "starlette", "uvicorn")
+OPTIONAL = ("pandas", "pyarrow", "pillow", "matplotlib", "starlette", "uvicorn", "torch")
 SETTINGS = ("GAUSSMIX_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "MKL_", "DAAL_", "TBB_")
 """Prefixes of the environment variables that select threads or kernels."""
 _SINGLE_NUMBERS, _SINGLE_FEATURES = 10_000, 32  # up to these sizes BLAS uses one thread

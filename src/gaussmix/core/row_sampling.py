@@ -45,13 +45,30 @@ def draw_rows(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | No
     WeightedRows
         The rows, as C-contiguous floats.
     """
-    if odds is not None:
-        drawn = positions_by_odds(odds, rows.weights, limit, rng)
-        some = rows.take(drawn)
-        return replace(some, values=as_floats(some.values), weights=1 / odds[drawn])
-    positions = _one_of_each_stretch(rows, limit, rng)
+    positions = drawn_positions(rows, limit, rng, odds)
     some = rows if positions is None else rows.take(positions)
-    return replace(some, values=as_floats(some.values))
+    weights = some.weights if odds is None else 1 / odds[positions]
+    return replace(some, values=as_floats(some.values), weights=weights)
+
+
+def drawn_positions(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | None = None) -> IntArray | None:
+    """Draw the positions of the rows of `draw_rows`, for which the values are not read.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Rows; only their number and their weights matter.
+    limit, rng, odds
+        As for `draw_rows`.
+
+    Returns
+    -------
+    (m,) array of int, or None
+        Positions in ascending order; None stands for all rows.
+    """
+    if odds is None:
+        return _one_of_each_stretch(rows, limit, rng)
+    return positions_by_odds(odds, rows.weights, limit, rng)
 
 
 def coreset_odds(squared_distances: FloatArray) -> FloatArray:

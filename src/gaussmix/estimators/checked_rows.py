@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from gaussmix.core.engines import AnyRows
-from gaussmix.core.engines.distant_rows import distant_rows_of, require_in_memory
+from gaussmix.core.engines.distant_rows import distant_rows_of, local_rows, require_in_memory
 from gaussmix.core.noise import NoiseCovariance
 from gaussmix.core.number_checks import check_numbers
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
@@ -33,6 +33,7 @@ def checked_rows(
     distant = distant_rows_of(X)
     if distant is not None:
         require_in_memory(distant, type(estimator).__name__)
+    X = local_rows(X)
     options = {"dtype": list(KEPT_TYPES), "ensure_all_finite": False} | options
     rows = check_numbers(X)
     with naming_columns(X):

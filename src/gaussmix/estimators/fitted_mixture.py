@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.engines import AbstractDistantRows, AnyRows, engine_for, require_in_memory
+from gaussmix.core.engines.distant_rows import as_given
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.imputing import ImputationKind
 from gaussmix.core.mixture import Mixture
@@ -67,7 +68,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         """
         rows = self._rows(X, None, noise_covariance)
         if to is None:
-            return self._labels(rows)
+            return as_given(self._labels(rows), X)
         parts = _parts(require_in_memory(rows, "to="))
         return write_parts(to, ["label"], rows.n_rows, map(self._labels, parts))
 
@@ -102,7 +103,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
             return rows.for_each(whitened, "responsibilities")
         rows = require_in_memory(rows, "to=")
         if to is None:
-            return assign_rows(engine_for(rows), whitened, "responsibilities")
+            return as_given(assign_rows(engine_for(rows), whitened, "responsibilities"), X)
         names = [*(f"p{at}" for at in range(self.mixture_.n_components)), "p_noise"][: self._n_features_out]
         shares = (assign_rows(engine_for(part), whitened, "responsibilities") for part in _parts(rows))
         return write_parts(to, names, rows.n_rows, shares)
@@ -153,7 +154,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
             return rows.for_each(whitened, "log_density")
         rows = require_in_memory(rows, "to=")
         if to is None:
-            return engine_for(rows).score_rows(whitened, "log_density")
+            return as_given(engine_for(rows).score_rows(whitened, "log_density"), X)
         densities = (engine_for(part).score_rows(whitened, "log_density") for part in _parts(rows))
         return write_parts(to, ["log_density"], rows.n_rows, densities)
 

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class, structure_of
 from gaussmix.core.engines import AnyRows, engine_for
-from gaussmix.core.engines.distant_rows import require_in_memory
+from gaussmix.core.engines.distant_rows import as_given, require_in_memory
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.typing import BoolArray, IntArray, Random
@@ -323,7 +323,7 @@ class GaussianMixture(
         """
         with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             rows = self._fit(X, sample_weight, noise_covariance)
-            return self._labels(rows)
+            return as_given(self._labels(rows), X)
 
     def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> AnyRows:
         check_gaussian_mixture(self)

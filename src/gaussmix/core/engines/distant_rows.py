@@ -16,8 +16,11 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, IntArray
 from gaussmix.core.whitened import WhitenedMixture
 
-_MODULES = {"dask": "dask_rows"}
+_MODULES = {"dask": "dask_rows", "torch": "torch_rows"}
 """Package of the type of X -> module here that has ``rows_of(X)``; it is imported with the first such X."""
+
+
+_TENSORS = "gaussmix.core.engines.torch_rows"
 
 
 class AbstractDistantRows(ABC):
@@ -183,11 +186,28 @@ def distant_rows_of(X: Any) -> AbstractDistantRows | None:
     ValueError
         If the shape is wrong, or a column does not hold numbers.
     """
-    module = _MODULES.get(type(X).__module__.partition(".")[0])
+    if isinstance(X, AbstractDistantRows):
+        return X
+    module = _MODULES.get(_package_of(X))
     if module is None:
         return None
-    rows: AbstractDistantRows = import_module(f"gaussmix.core.engines.{module}").rows_of(X)
+    rows: AbstractDistantRows | None = import_module(f"gaussmix.core.engines.{module}").rows_of(X)
     return rows
+
+
+def local_rows(X: Any) -> Any:
+    """Return an array for a tensor of torch in memory, and X itself if it is anything else."""
+    return import_module(_TENSORS).as_array(X) if _package_of(X) == "torch" else X
+
+
+def as_given(result: Any, X: Any) -> Any:
+    """Return a result for each row of X as a tensor if X is one in memory, and as it is otherwise."""
+    is_array = isinstance(result, np.ndarray) and _package_of(X) == "torch"
+    return import_module(_TENSORS).as_given(result, X) if is_array else result
+
+
+def _package_of(X: Any) -> str:
+    return type(X).__module__.partition(".")[0]
 
 
 def require_in_memory(rows: AnyRows, need: str) -> WeightedRows:

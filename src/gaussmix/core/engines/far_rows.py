@@ -70,7 +70,7 @@ def far_rows(engine: NativeEngine | IncompleteEngine, mixture: WhitenedMixture) 
     far = np.empty(0, dtype=np.int64)
     if _may_overflow(engine.values, mixture):
         far = np.flatnonzero(np.isneginf(engine.score_rows(mixture, "log_density")))
-    return far, _nearest(take_rows(engine.values, far).astype(np.float64), mixture) if far.size else far
+    return far, nearest_components(take_rows(engine.values, far).astype(np.float64), mixture) if far.size else far
 
 
 def _may_overflow(rows: Rows, mixture: WhitenedMixture) -> bool:
@@ -86,10 +86,20 @@ def _may_overflow(rows: Rows, mixture: WhitenedMixture) -> bool:
     return reach > 0 and not greatest < for_one / reach
 
 
-def _nearest(rows: FloatArray, mixture: WhitenedMixture) -> IntArray:
+def nearest_components(rows: FloatArray, mixture: WhitenedMixture) -> IntArray:
     """Return the nearest component with positive weight (m,), from distances scaled by powers of two.
 
-    A missing value counts as the mean of the component.
+    Parameters
+    ----------
+    rows : (m, d) array
+        Rows; a missing value counts as the mean of the component.
+    mixture : WhitenedMixture
+        The components.
+
+    Returns
+    -------
+    (m,) array of int
+        Positions of the components.
     """
     size = np.frexp(max(np.nanmax(np.abs(rows)), np.abs(mixture.means).max()))[1] + 1
     rows, means = np.ldexp(rows, -size), np.ldexp(mixture.means, -size)
