@@ -1,0 +1,204 @@
+"""Passes over rows for factor covariances, by matrix products of blocks of rows, linear in the features and factors.
+
+With ``y`` the rows in units of the noise and ``t = y G`` (core/forms/factor.py), the whitened rows are ``y - t G'`` and
+their squared length is ``|y|^2 - sum (2 - g) t^2``. For all components together these are two products of a block of
+rows, and the sums are two more.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from scipy.special import xlogy
+
+import gaussmix.core._native as _native
+from gaussmix.core.environment import one_blas_thread
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.moments import Moments
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.threads import mapped_in_threads
+from gaussmix.core.typing import FloatArray, Rows, Want
+from gaussmix.core.whitened import WhitenedMixture
+
+_BLOCK_NUMBERS, _LEAST_BLOCK, _MOST_BLOCK = 1 << 18, 64, 1024  # numbers of a block, 2 MB; rows
+_GROUP = 8  # blocks whose sums one thread adds
+_FEW_NUMBERS = 1 << 20  # rows times features; with fewer, threads cost more than they gain
+_APART = 1e7  # squared distance of means, in units of the noise, from which squares about the center lose digits
+
+Result = TypeVar("Result")
+
+
+def accumulate_factors(rows: WeightedRows, mixture: WhitenedMixture, log_prior: FloatArray | None) -> Moments:
+    """Return the sums over all rows, as `AbstractEngine.accumulate`."""
+    work = _Pass(mixture)
+
+    def sums(parts: list[slice]) -> _Sums:
+        return _total([_sums_of(work, rows, part, log_prior) for part in parts])
+
+    total: _Sums | None = None
+    for some in _in_groups(sums, rows):
+        total = some if total is None else _total([total, some])
+    assert total is not None
+    log_likelihood, entropy, counts, *others = total
+    shifts, scatter = work.whitened_sums(counts, others)
+    return Moments("factor", counts, shifts, scatter, float(log_likelihood), float(entropy), rows.total)
+
+
+def score_factor_rows(
+    rows: WeightedRows, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None
+) -> Rows:
+    """Return one or several numbers for each row, as `AbstractEngine.score_rows`."""
+    work = _Pass(mixture)
+
+    def result(parts: list[slice]) -> list[Rows]:
+        return [_wanted(work.block(rows.values[part], _piece(log_prior, part)).scores, want) for part in parts]
+
+    return np.concatenate([one for some in _in_groups(result, rows) for one in some])
+
+
+_Sums = list[FloatArray]
+
+
+def _in_groups(function: Callable[[list[slice]], Result], rows: WeightedRows) -> Iterator[Result]:
+    """Yield the results of groups of blocks, in order; neither depends on the number of threads."""
+    size = int(np.clip(_BLOCK_NUMBERS // rows.n_features, _LEAST_BLOCK, _MOST_BLOCK))
+    blocks = [slice(start, start + size) for start in range(0, rows.n_rows, size)]
+    groups = [blocks[at : at + _GROUP] for at in range(0, len(blocks), _GROUP)]
+    n_threads = _native.max_threads() if rows.n_rows * rows.n_features > _FEW_NUMBERS else 1
+    with (
+        one_blas_thread(*rows.shape),
+        mapped_in_threads(underflow_to_zero(function), groups, n_threads) as results,
+    ):
+        yield from results
+
+
+def _total(sums: list[_Sums]) -> _Sums:
+    return [np.asarray(sum(parts[1:], start=parts[0])) for parts in zip(*sums, strict=True)]
+
+
+def _piece(log_prior: FloatArray | None, part: slice) -> FloatArray | None:
+    return None if log_prior is None else log_prior[part]
+
+
+def _softmax(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the log densities (n,) and the responsibilities (n, k); all are zero in rows whose density is zero."""
+    greatest = scores.max(axis=1, keepdims=True)
+    reference = np.where(np.isfinite(greatest), greatest, 0.0)
+    shares = np.exp(scores - reference)
+    total = shares.sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        log_density = (np.log(total) + reference)[:, 0]
+    return log_density, shares / np.where(total > 0, total, 1.0)
+
+
+def _wanted(scores: FloatArray, want: Want) -> Rows:
+    match want:
+        case "scores":
+            return scores
+        case "labels":
+            return scores.argmax(axis=1)
+        case "log_density":
+            return _softmax(scores)[0]
+        case "responsibilities":
+            return _softmax(scores)[1]
+
+
+def _sums_of(work: "_Pass", rows: WeightedRows, part: slice, log_prior: FloatArray | None) -> _Sums:
+    """Return the log-likelihood, the entropy, the counts and the sums of `_Pass.sums` of a block of rows."""
+    block = work.block(rows.values[part], _piece(log_prior, part))
+    log_density, shares = _softmax(block.scores)
+    entropies = -xlogy(shares, shares).sum(axis=1)
+    if rows.weights is None:
+        log_likelihood, entropy = log_density.sum(), entropies.sum()
+    else:
+        weights = rows.weights[part]
+        counted = weights > 0
+        log_likelihood, entropy = weights[counted] @ log_density[counted], weights @ entropies
+        shares = shares * weights[:, None]
+    return [np.asarray(log_likelihood), np.asarray(entropy), shares.sum(axis=0), *work.sums(block, shares)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Rows (n, d) about the center, their squares, ``t`` (n, k, q) and the scores (n, k)."""
+
+    rows: FloatArray
+    squares: FloatArray
+    inner: FloatArray
+    scores: FloatArray
+
+
+class _Pass:
+    """Matrices of a mixture for the products of a pass."""
+
+    def __init__(self, mixture: WhitenedMixture) -> None:
+        if mixture.degrees_of_freedom is not None or mixture.background is not None:
+            raise ValueError("factor covariances are for normal components without noise: use another covariance_type")
+        self._offsets = mixture.offsets
+        self._inverse, self._axes = mixture.factors[:, :, 0], np.ascontiguousarray(mixture.factors[:, :, 1:])
+        self._center = mixture.means.mean(axis=0)
+        self._means = mixture.means - self._center
+        k, d, q = self._axes.shape
+        self._shares = (self._axes**2).sum(axis=1)  # g
+        scaled = self._inverse[:, :, None] * self._axes
+        self._lengths = ((self._means * self._inverse) ** 2).sum(axis=1)
+        self._is_apart = bool(self._lengths.max() > _APART)
+        self._inner_means = (self._means[:, None, :] @ scaled)[:, 0]
+        columns = scaled.transpose(1, 0, 2).reshape(d, k * q)
+        self._linear = np.ascontiguousarray(np.hstack([columns, (self._inverse**2 * self._means).T]))
+        self._quadratic = np.ascontiguousarray((self._inverse**2).T)
+
+    def block(self, values: Rows, log_prior: FloatArray | None) -> _Block:
+        """Return a block of rows with its scores."""
+        k, _, q = self._axes.shape
+        rows = np.subtract(values, self._center, dtype=np.float64)
+        squares = rows * rows
+        if self._is_apart:
+            inner, lengths = np.empty((len(rows), k, q)), np.empty((len(rows), k))
+            for component in range(k):
+                own = self._own(rows, component)
+                inner[:, component], lengths[:, component] = own @ self._axes[component], (own * own).sum(axis=1)
+        else:
+            products = rows @ self._linear
+            inner = products[:, : k * q].reshape(-1, k, q) - self._inner_means
+            lengths = squares @ self._quadratic - 2 * products[:, k * q :] + self._lengths
+        lengths -= (inner**2 * (2 - self._shares)).sum(axis=2)
+        scores = self._offsets - 0.5 * np.maximum(lengths, 0.0)
+        return _Block(rows, squares, inner, scores if log_prior is None else scores + log_prior)
+
+    def _own(self, rows: FloatArray, component: int) -> FloatArray:
+        """Return rows about the mean of a component in units of its noise."""
+        return np.asarray((rows - self._means[component]) * self._inverse[component])
+
+    def sums(self, block: _Block, shares: FloatArray) -> _Sums:
+        """Return sums of r t, r t t', and of r x, r x^2, r x t' about the center (if means are apart, of y for x)."""
+        k, d, q = self._axes.shape
+        weighted = shares[:, :, None] * block.inner
+        inner = weighted.transpose(1, 2, 0) @ block.inner.transpose(1, 0, 2)
+        if not self._is_apart:
+            columns = np.hstack([weighted.reshape(-1, k * q), shares])
+            cross = columns.T @ block.rows
+            first, squares = cross[k * q :], shares.T @ block.squares
+            return [weighted.sum(axis=0), inner, first, squares, cross[: k * q].reshape(k, q, d)]
+        first, squares, products = np.empty((k, d)), np.empty((k, d)), np.empty((k, q, d))
+        for component in range(k):
+            own = self._own(block.rows, component)
+            first[component], squares[component] = shares[:, component] @ own, shares[:, component] @ (own * own)
+            products[component] = weighted[:, component].T @ own
+        return [weighted.sum(axis=0), inner, first, squares, products]
+
+    def whitened_sums(self, counts: FloatArray, sums: _Sums) -> tuple[FloatArray, FloatArray]:
+        """Return the shifts and the scatter of the sums of all rows."""
+        along, inner, first, squares, products = sums
+        if not self._is_apart:
+            means, inverse = self._means, self._inverse
+            squares = inverse**2 * (squares - means * (2 * first - counts[:, None] * means))
+            products = inverse[:, None, :] * (products - along[:, :, None] * means[:, None, :])
+            first = inverse * (first - counts[:, None] * means)
+        axes, products = self._axes, products.transpose(0, 2, 1)
+        shifts = first - (axes @ along[:, :, None])[:, :, 0]
+        across = axes @ inner
+        diagonal = squares - (axes * (2 * products - across)).sum(axis=2)
+        cross = (products - across) * (1 - self._shares)[:, None, :]
+        return shifts, np.concatenate([diagonal[:, :, None], cross], axis=2)
