@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Density
 from sklearn.utils import check_random_state
 
 from gaussmix.components.matching import order_components
-from gaussmix.core.covariance import covariance_class, structure_of
+from gaussmix.core.covariance import AbstractCovariance, Factor
 from gaussmix.core.engines import engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_unmasked
@@ -18,6 +18,7 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.estimators.constraint_checks import check_constraints, require_constrained_rows, require_held_ratio
+from gaussmix.estimators.factor_checks import check_factor_fit, structure_for, warn_of_least_noise
 from gaussmix.estimators.fit_warnings import (
     warn_of_fit,
     warn_of_large_errors,
@@ -38,6 +39,7 @@ from gaussmix.estimators.rollback import RestoredOnFailure
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import Progress
+from gaussmix.fitting.factor_starts import start_of_membership
 from gaussmix.fitting.fit_mixture import GivenStarts, fit_mixture
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.initialization import Method, draw_membership, membership_from_user, mixture_from_membership
@@ -68,7 +70,11 @@ class GaussianMixture(
         "full", "tied", "diag" or "spherical": a covariance matrix for each component, one for all, a variance for each
         feature, or one for each component. Or three of mclust's letters for the volume, the shape and the orientation
         of the components: E if equal, V if variable, I for the identity. EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV
-        VEV EVV VVV.
+        VEV EVV VVV. Or "factor", for many columns: the covariance of ``n_factors`` factors plus independent noise, with
+        d (q + 1) numbers for each component; "factor-" and three letters of McNicholas and Murphy for the parsimonious
+        ones (docs/hundreds-of-features.md).
+    n_factors : int, optional
+        Number q of factors of ``covariance_type="factor"``, less than the number of columns.
     tol : "auto" or float, default="auto"
         "auto" ends EM when the log-likelihood of all rows is an estimated 1e-4 nats below the optimum. A number has
         scikit-learn's meaning: EM ends when an iteration changes the mean log-likelihood by less (nats per row).
@@ -208,6 +214,7 @@ class GaussianMixture(
         n_components: int = 1,
         *,
         covariance_type: str = "full",
+        n_factors: int | None = None,
         tol: float | str = "auto",
         reg_covar: float | str = "auto",
         max_iter: int | str = "auto",
@@ -234,6 +241,7 @@ class GaussianMixture(
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
+        self.n_factors = n_factors
         self.tol = tol
         self.reg_covar = reg_covar
         self.max_iter = max_iter
@@ -326,9 +334,11 @@ class GaussianMixture(
             return self._labels(rows)
 
     def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
+        structure = self._structure
         check_gaussian_mixture(self)
         constraints = check_constraints(self)
         rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
+        check_factor_fit(self, structure, rows)
         require_observed_columns(rows)
         require_enough_rows(rows, self.n_components)
         require_constrained_rows(self, rows)
@@ -347,12 +357,17 @@ class GaussianMixture(
             raise KeyboardInterrupt
         if result.columns is not None:
             warn(result.columns.warning(rows.names, rows.shape), stacklevel=3)
-        if reduces and structure_of(result.mixture.covariance.form).name in ("full", "tied"):
+        if reduces and result.mixture.covariance.form in ("full", "tied"):
             warn_of_near_relation(rows, result.columns, result.reduced)
         warn_of_fit(result, self.reg_covar)
+        warn_of_least_noise(result)
         warn_of_unobserved(rows, result.mixture)
         warn_of_large_errors(rows, result.mixture)
         return rows
+
+    @property
+    def _structure(self) -> type[AbstractCovariance]:
+        return structure_for(self.covariance_type, self.n_factors)
 
     @property
     def _has_parameters_init(self) -> bool:
@@ -376,7 +391,7 @@ class GaussianMixture(
         if previous is None:
             return None
         found = (previous.mixture.covariance_type, *previous.mixture.means.shape)
-        wanted = (covariance_class(self.covariance_type).name, self.n_components, n_features)
+        wanted = (self._structure.name, self.n_components, n_features)
         if found != wanted:
             raise ValueError(
                 f"warm_start continues from {found}, this fit asks for {wanted} (covariance_type, n_components, "
@@ -426,13 +441,13 @@ class GaussianMixture(
             watch=watch,
         )
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
-        structure, trim = covariance_class(self.covariance_type), None if self.trim is None else float(self.trim)
+        structure, trim = self._structure, None if self.trim is None else float(self.trim)
         volume = None if self.noise is None else self.noise_volume
         known = constraints or Constraints()
         return FitSettings(structure, self.n_components, reg_covar, search, volume, None, known, self.prior, trim)
 
     def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
-        structure = covariance_class(self.covariance_type)
+        structure = self._structure
         given = (self.weights_init, self.means_init, self.precisions_init)
         drawn = None
         if any(parameter is None for parameter in given):
@@ -443,5 +458,8 @@ class GaussianMixture(
                 require_unmasked(self.init_params, "init_params")
                 given_rows, noise = of_used(self.init_params, used), self.noise is not None
                 membership = membership_from_user(given_rows, rows, self.n_components, noise=noise)
-            drawn = mixture_from_membership(membership, structure, update)
+            if issubclass(structure, Factor):
+                drawn = start_of_membership(membership, structure)
+            else:
+                drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)

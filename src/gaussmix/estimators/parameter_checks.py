@@ -155,7 +155,6 @@ def numbers_of_components(numbers: Any) -> tuple[int, ...]:
 
 def check_gaussian_mixture(estimator: Any) -> None:
     """Raise a ValueError if a parameter of a `GaussianMixture` is invalid."""
-    covariance_class(estimator.covariance_type)
     require_integer("n_components", estimator.n_components, 1)
     require_runs(estimator)
     require_reg_covar(estimator.reg_covar)

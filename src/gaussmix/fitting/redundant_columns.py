@@ -181,7 +181,8 @@ class ColumnReduction:
         Mixture
             Mixture of all columns.
         """
-        own, structure = structure_of(mixture.covariance.form), covariance_class(self.covariance_type)
+        structure = covariance_class(self.covariance_type)
+        own = structure if mixture.covariance.form == "factor" else structure_of(mixture.covariance.form)
         if self.covariance_type == "diag" and own.name in ("full", "tied"):
             structure = own
         if self.covariance_type != "spherical" and own is not structure:
@@ -198,6 +199,10 @@ class ColumnReduction:
             case "diag":
                 roots = np.empty(means.shape)
                 roots[:, self.kept], roots[:, self.dropped] = mixture.covariance.roots, self.deviations
+            case _ if structure.form == "factor":
+                roots = np.zeros(structure.root_shape(*means.shape))
+                roots[:, self.kept] = mixture.covariance.roots
+                roots[:, self.dropped, 0] = self.deviations
             case _:
                 structure, roots = type(mixture.covariance), mixture.covariance.roots
         background = mixture.background and mixture.background.lifted(

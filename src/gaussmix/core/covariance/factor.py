@@ -17,7 +17,7 @@ from gaussmix.core.covariance.factor_sums import FactorSums, next_loadings, next
 from gaussmix.core.covariance.full import Full
 from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.forms.factor import whitening_axes
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
 FREE = "UUU"
 """Letters of the structure that "factor" means."""
@@ -198,6 +198,27 @@ class Factor(AbstractCovariance):
 
     def variances(self) -> FloatArray:
         return (self.roots**2).sum(axis=2)
+
+    def repeated(self, first: IntArray, second: IntArray, share: float) -> BoolArray:
+        """Return which components (k,) have the covariance of an earlier one, up to a share of the variances.
+
+        Parameters
+        ----------
+        first, second : (p,) array of int
+            The two components of each pair that is compared.
+        share : float
+            Greatest difference of covariances, relative to the deviations of the earlier component.
+        """
+        found = np.zeros(self.n_components, dtype=np.bool_)
+        deviations = np.sqrt(self.variances())
+        for one, other in zip(first.tolist(), second.tolist(), strict=True):
+            variances = np.abs(self.noise_variances[one] - self.noise_variances[other])
+            scaled = [self.loadings[at] / deviations[one][:, None] for at in (one, other)]
+            both = np.linalg.qr(np.hstack(scaled), mode="r")
+            signs = np.repeat([1.0, -1.0], self.n_factors)
+            apart = np.abs(np.linalg.eigvalsh((both * signs) @ both.T)).max()
+            found[other] |= bool((variances < share * deviations[one] ** 2).all() and apart < share)
+        return found
 
     def dense(self) -> FloatArray:
         """Return full matrices (k, d, d); they are formed here only, and take memory proportional to k d^2.

@@ -1,0 +1,80 @@
+"""Checks of the parameters of mixtures of factor analyzers, and their warning."""
+
+from typing import Any
+
+import numpy as np
+
+from gaussmix.core.covariance import FACTOR_LETTERS, AbstractCovariance, Factor, covariance_class
+from gaussmix.core.errors import DegenerateComponentWarning
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.text import join_clauses, join_words
+from gaussmix.core.warning_values import warn
+from gaussmix.estimators.parameter_checks import require_integer
+from gaussmix.fitting.factor_step import LEAST_NOISE, FactorUpdate
+from gaussmix.fitting.fit_result import FitResult
+
+FACTOR_TYPES = ("factor", *(f"factor-{letters}" for letters in FACTOR_LETTERS))
+"""Values of ``covariance_type`` that need ``n_factors``."""
+
+_MOST_NAMED = 5  # columns
+
+
+def structure_for(covariance_type: str, n_factors: int | None) -> type[AbstractCovariance]:
+    """Return the covariance structure of the two parameters; ValueError if they do not go together."""
+    if isinstance(covariance_type, str) and covariance_type in FACTOR_TYPES:
+        if n_factors is None:
+            raise ValueError(f"covariance_type={covariance_type!r} needs n_factors, such as n_factors=2")
+        require_integer("n_factors", n_factors, 1)
+        kind = "factor" if covariance_type == "factor-UUU" else covariance_type
+        return covariance_class(f"{kind}({int(n_factors)})")
+    structure = covariance_class(covariance_type)
+    if n_factors is not None:
+        raise ValueError(f'n_factors={n_factors} is for covariance_type="factor"; got {covariance_type!r}')
+    return structure
+
+
+def check_factor_fit(estimator: Any, structure: type[AbstractCovariance], rows: WeightedRows) -> None:
+    """Raise a ValueError if a fit of factor covariances has parameters or rows that it cannot use."""
+    if not issubclass(structure, Factor):
+        return
+    others = {"noise": None, "trim": None, "max_variance_ratio": None, "fixed": None, "prior": None}
+    others |= {"equal_weights": False, "precisions_init": None}
+    for name, value in others.items():
+        given = getattr(estimator, name)
+        if given is not value:
+            raise ValueError(f'{name} is not supported with covariance_type="factor": leave it out')
+    if isinstance(estimator.reg_covar, str) and estimator.reg_covar != "auto":
+        raise ValueError(f'reg_covar must be "auto" or a number with factor covariances; got {estimator.reg_covar!r}')
+    if not rows.is_exact:
+        raise ValueError(
+            "covariance_type='factor' needs complete rows without measurement errors: fill in the missing values of X, "
+            "or leave out noise_covariance"
+        )
+    if structure.n_factors >= rows.n_features:
+        raise ValueError(
+            f"n_factors must be less than the number of columns, {rows.n_features}; got {structure.n_factors}"
+        )
+
+
+def warn_of_least_noise(result: FitResult) -> None:
+    """Warn about components whose noise has its least variance in a column (Heywood cases)."""
+    update, mixture = result.update, result.reduced
+    if not isinstance(update, FactorUpdate) or update.ridge > 0:
+        return
+    bound = update.at_bound(mixture) & (mixture.weights > 0)[:, None]
+    components = np.flatnonzero(bound.any(axis=1))
+    if not components.size:
+        return
+    names = result.names_of_reduced()
+    said = []
+    for at in components.tolist():
+        columns = np.flatnonzero(bound[at])
+        more = f" and {len(columns) - _MOST_NAMED} more" if len(columns) > _MOST_NAMED else ""
+        named = join_words([names[column] for column in columns[:_MOST_NAMED]], _MOST_NAMED) + more
+        said.append(f"{at}: {named}" if len(components) > 1 else named)
+    trouble = (
+        f"would have less noise than the least variance, {LEAST_NOISE:g} of that of the column within clusters, in some "
+        f"columns ({join_clauses(said, 5)}): the factors explain all of their variance. Use fewer factors or "
+        "components, or leave out columns that hardly vary."
+    )
+    warn(DegenerateComponentWarning(components, trouble), stacklevel=4)
