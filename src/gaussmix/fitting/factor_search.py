@@ -11,6 +11,7 @@ from gaussmix.core.engines import AbstractEngine, NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import AbstractAccelerator
+from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.degeneracy import examine_factors
 from gaussmix.fitting.em import Fit
 from gaussmix.fitting.factor_acceleration import FactorAccelerator
@@ -23,10 +24,9 @@ from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.stopping import RemainingGain, Stop, StoppingRule
 
-MOST_STARTS = 4
-"""Number of starts unless the caller gives one: one of each kind."""
-
-_MOST_ROWS, _MOST_NUMBERS = 20_000, 50_000_000  # of the rows that are searched; rows times columns
+_FEW_STARTS = 4  # of the first kinds, with many columns, unless the caller gives a number
+_MOST_ROWS, _ENOUGH_NUMBERS = 20_000, 4_000_000  # of the rows that are searched; rows times columns
+_LEAST_PER_COMPONENT = 400  # rows that are searched, for each component
 _NEAR = RemainingGain(0.1)  # nats; optima are ranked on the rows that are searched
 
 
@@ -88,7 +88,8 @@ def find_factor_optimum(
         The result, with components in order of descending weight.
     """
     streams = _streams(seed)
-    limit = min(_MOST_ROWS, max(_MOST_NUMBERS // engine.n_features, 50 * n_components))
+    enough = max(_ENOUGH_NUMBERS // engine.n_features, _LEAST_PER_COMPONENT * n_components)
+    limit = min(_MOST_ROWS, enough)
     data = Sample.of(engine.sample_rows(limit, next(streams)), "diagonal")
     all_rows = data.rows.n_rows == engine.n_rows
     deviations = data.root_within(n_components, "diagonal", next(streams))
@@ -96,8 +97,8 @@ def find_factor_optimum(
     searched = engine if all_rows else NativeEngine.of(data.rows)
     search = FactorMultistart(searched, data, update, deviations, settings, _NEAR)
     last = search if all_rows else replace(search, engine=engine)
-    n_starts = settings.n_starts if settings.all_starts else min(settings.n_starts, MOST_STARTS)
-    n_starts = 1 if n_components == 1 else n_starts
+    is_wide = engine.n_features > MOST_FEATURES and not settings.all_starts
+    n_starts = min(settings.n_starts, 1 if n_components == 1 else _FEW_STARTS if is_wide else settings.n_starts)
     runs: list[Run] = []
     try:
         starts = draw_factor_starts(data, structure, n_components, n_starts, streams)

@@ -11,7 +11,7 @@ from gaussmix.fitting.initialization import Membership
 from gaussmix.fitting.sample import Sample, means_of_clusters
 from gaussmix.fitting.wide_starts import labels_of_kind, principal_axes
 
-_KINDS = ("own units", "standardized", "principal axes", "random")
+_KINDS = ("own units", "standardized", "principal axes", "random", "merged", "lengths", "low kurtosis")
 _LEAST_SHARE = 0.05  # of the variance of a column that is noise in a start
 _PSEUDO_ROWS = 1.0  # of the covariance within all clusters, in that of each
 _ROWS_PER_FACTOR = 2  # that a cluster needs for axes of its own
@@ -24,12 +24,15 @@ def draw_factor_starts(
     n_starts: int,
     streams: Iterator[np.random.Generator],
 ) -> Iterator[Mixture]:
-    """Yield starts, cycling through four kinds of clusters; their cost is linear in the number of columns.
+    """Yield starts, cycling through seven kinds of clusters; their cost is linear in the number of columns.
 
     0. k-means in the units of the data;
     1. k-means of the standardized columns;
     2. k-means along the principal axes of the standardized columns, k - 1 of them;
-    3. Voronoi cells of randomly chosen rows in standardized units.
+    3. Voronoi cells of randomly chosen rows in standardized units;
+    4. hierarchical agglomeration of small cells of the standardized rows by Ward's criterion;
+    5. k-means of the logarithm of the lengths of the standardized rows;
+    6. k-means in the columns of least kurtosis, k - 1 of them.
 
     Parameters
     ----------
