@@ -1,15 +1,16 @@
 """Checks of the parameters of mixtures of factor analyzers, and their warning."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from gaussmix.core.covariance import FACTOR_LETTERS, AbstractCovariance, Factor, covariance_class
+from gaussmix.core.covariance import FACTOR_LETTERS, AbstractCovariance, Factor, covariance_class, factor_class_of_name
 from gaussmix.core.errors import DegenerateComponentWarning
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import join_clauses, join_words
 from gaussmix.core.warning_values import warn
-from gaussmix.estimators.parameter_checks import require_integer
+from gaussmix.estimators.parameter_checks import numbers_of, require_integer
 from gaussmix.fitting.factor_step import LEAST_NOISE, FactorUpdate
 from gaussmix.fitting.fit_result import FitResult
 
@@ -33,6 +34,53 @@ def structure_for(covariance_type: str, n_factors: int | None) -> type[AbstractC
     return structure
 
 
+def factor_parameters(structure: type[Factor]) -> dict[str, Any]:
+    """Return the parameters ``covariance_type`` and ``n_factors`` of a structure."""
+    return {"covariance_type": structure.name.partition("(")[0], "n_factors": structure.n_factors}
+
+
+def factor_types(covariance_types: Any, n_factors: Any) -> Any:
+    """Return the names of models, with a number of factors in each "factor"; ValueError if there is none.
+
+    Parameters
+    ----------
+    covariance_types : str or iterable of str
+        Names of models; others than those of factor covariances are kept.
+    n_factors : int or iterable of int, optional
+        Numbers of factors.
+    """
+    listed = (covariance_types,) if isinstance(covariance_types, str) else covariance_types
+    try:
+        names = tuple(listed)
+    except TypeError:
+        return covariance_types
+    if not any(name in FACTOR_TYPES for name in names):
+        if n_factors is not None and not any(factor_class_of_name(name) for name in names):
+            raise ValueError('n_factors is for covariance_types with "factor": leave it out, or add "factor" to them')
+        return covariance_types
+    if n_factors is None:
+        raise ValueError('covariance_types has "factor", which needs n_factors, such as n_factors=[1, 2, 3]')
+    numbers = numbers_of(n_factors, "n_factors")
+    chosen: list[str] = []
+    for name in names:
+        several = [structure_for(name, number).name for number in numbers] if name in FACTOR_TYPES else [name]
+        chosen += several
+    return chosen
+
+
+def require_factor_search(search: Any, names: Iterable[str], rows: WeightedRows) -> None:
+    """Raise a ValueError if a search over models with factor covariances has parameters that they cannot have."""
+    if not any(issubclass(covariance_class(name), Factor) for name in names):
+        return
+    for name, value in (("noise", False), ("family", "gaussian")):
+        if getattr(search, name) != value:
+            raise ValueError(f"{name}={getattr(search, name)!r} is not supported with factor covariances: leave it out")
+    if search.criterion == "cv":
+        raise ValueError('criterion="cv" is not supported with factor covariances: use "bic"')
+    _require_reg_covar(search.reg_covar)
+    _require_exact(rows)
+
+
 def check_factor_fit(estimator: Any, structure: type[AbstractCovariance], rows: WeightedRows) -> None:
     """Raise a ValueError if a fit of factor covariances has parameters or rows that it cannot use."""
     if not issubclass(structure, Factor):
@@ -43,16 +91,24 @@ def check_factor_fit(estimator: Any, structure: type[AbstractCovariance], rows: 
         given = getattr(estimator, name)
         if given is not value:
             raise ValueError(f'{name} is not supported with covariance_type="factor": leave it out')
-    if isinstance(estimator.reg_covar, str) and estimator.reg_covar != "auto":
-        raise ValueError(f'reg_covar must be "auto" or a number with factor covariances; got {estimator.reg_covar!r}')
-    if not rows.is_exact:
-        raise ValueError(
-            "covariance_type='factor' needs complete rows without measurement errors: fill in the missing values of X, "
-            "or leave out noise_covariance"
-        )
+    _require_reg_covar(estimator.reg_covar)
+    _require_exact(rows)
     if structure.n_factors >= rows.n_features:
         raise ValueError(
             f"n_factors must be less than the number of columns, {rows.n_features}; got {structure.n_factors}"
+        )
+
+
+def _require_reg_covar(reg_covar: Any) -> None:
+    if isinstance(reg_covar, str) and reg_covar != "auto":
+        raise ValueError(f'reg_covar must be "auto" or a number with factor covariances; got {reg_covar!r}')
+
+
+def _require_exact(rows: WeightedRows) -> None:
+    if not rows.is_exact:
+        raise ValueError(
+            "factor covariances need complete rows without measurement errors: fill in the missing values of X, or "
+            "leave out noise_covariance"
         )
 
 

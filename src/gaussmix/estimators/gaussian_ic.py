@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import DoubtfulModelWarning
+from gaussmix.core.covariance import Factor
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.text import Entry
@@ -19,6 +20,7 @@ from gaussmix.core.typing import IntArray
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report
 from gaussmix.estimators.best_estimator import estimator_of_cell
+from gaussmix.estimators.factor_checks import factor_parameters, factor_types, require_factor_search
 from gaussmix.estimators.fit_warnings import warn_of_near_relation
 from gaussmix.estimators.fitted_search import FittedSearchMixin
 from gaussmix.estimators.parameter_checks import (
@@ -59,7 +61,9 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         Numbers of components, such as ``range(1, 10)``. A single int is the only number tried.
     covariance_types : "all", "sklearn", str or list of str, default="all"
         "all" is the fourteen models of Celeux and Govaert (1995), EII to VVV; for one column there are two, E and V.
-        "sklearn" is "full", "tied", "diag" and "spherical". Or names from both.
+        "sklearn" is "full", "tied", "diag" and "spherical". Or names from both, and "factor".
+    n_factors : iterable of int or int, optional
+        Numbers of factors of "factor" (and "factor-UUC", ...) in ``covariance_types``. Each is a model, "factor(2)".
     criterion : {"bic", "icl", "aic", "aicc", "cv"}, default="bic"
         The model with the smallest value is chosen: ``-2 log_likelihood`` plus ``p log n`` for "bic", plus also twice
         the entropy of the responsibilities for "icl", plus ``2 p`` for "aic", plus ``2 p n / (n - p - 1)`` for "aicc".
@@ -140,6 +144,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         n_components: Iterable[int] | int = tuple(range(1, 10)),
         *,
         covariance_types: Any = "all",
+        n_factors: Iterable[int] | int | None = None,
         criterion: str = "bic",
         reg_covar: float | str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -153,6 +158,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
     ) -> None:
         self.n_components = n_components
         self.covariance_types = covariance_types
+        self.n_factors = n_factors
         self.criterion = criterion
         self.reg_covar = reg_covar
         self.random_state = random_state
@@ -329,7 +335,9 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
             )
         d = rows.n_features
         names = {code_of(name, d): name for name in (self._types if known else ())}
+        types = factor_types(types, self.n_factors)
         chosen = tuple(names.setdefault(code_of(name, d), name) for name in resolve(types, d))
+        require_factor_search(self, chosen, given)
         plain = {ModelSpec(size, name) for size in sizes for name in chosen}
         axis = noise_axis(self.noise)
         wanted = {spec.with_noise() if noise else spec for spec in plain for noise in axis}
@@ -414,6 +422,8 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         self._margin_error = error_of_margin(results, held_out) if self.criterion == "cv" else math.nan
         self.best_n_components_, self.best_covariance_type_ = best.n_components, best.covariance_type
         self.best_params_ = {"n_components": best.n_components, "covariance_type": best.covariance_type}
+        if issubclass(best.spec.structure, Factor):
+            self.best_params_ |= factor_parameters(best.spec.structure)
         if any(spec.noise for spec in cells):
             self.best_params_ |= {"noise": "uniform" if best.noise else None, "noise_volume": self.noise_volume}
         if best.family == "student":

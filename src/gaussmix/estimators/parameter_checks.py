@@ -140,16 +140,22 @@ def require_enough_rows(rows: WeightedRows, n_components: int) -> None:
 
 def numbers_of_components(numbers: Any) -> tuple[int, ...]:
     """Return distinct whole numbers in ascending order; raise a ValueError if there are none or others."""
+    return numbers_of(numbers, "n_components")
+
+
+def numbers_of(numbers: Any, name: str) -> tuple[int, ...]:
+    """Return distinct whole numbers in ascending order; raise a ValueError that names the parameter otherwise."""
     if isinstance(numbers, str):
-        raise ValueError(f"n_components must be whole numbers, such as range(1, 10); got {numbers!r}")
+        raise ValueError(f"{name} must be whole numbers, such as range(1, 10); got {numbers!r}")
     try:
         candidates = list(numbers)
     except TypeError:
         candidates = [numbers]
     if not candidates:
-        raise ValueError("n_components is empty: give at least one number of components")
+        what = "components" if name == "n_components" else "factors"
+        raise ValueError(f"{name} is empty: give at least one number of {what}")
     for k in candidates:
-        require_integer("each of n_components", k, 1)
+        require_integer(f"each of {name}", k, 1)
     return tuple(sorted({int(k) for k in candidates}))
 
 

@@ -182,7 +182,7 @@ class ColumnReduction:
             Mixture of all columns.
         """
         structure = covariance_class(self.covariance_type)
-        own = structure if mixture.covariance.form == "factor" else structure_of(mixture.covariance.form)
+        own = type(mixture.covariance) if mixture.covariance.form == "factor" else structure_of(mixture.covariance.form)
         if self.covariance_type == "diag" and own.name in ("full", "tied"):
             structure = own
         if self.covariance_type != "spherical" and own is not structure:

@@ -160,6 +160,7 @@ __all__ = [
     "Tied",
     "by_name",
     "covariance_class",
+    "factor_class_of_name",
     "is_model",
     "structure_of",
 ]
