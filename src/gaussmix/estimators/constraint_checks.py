@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.core.covariance import STRUCTURES, AbstractCovariance, is_model
+from gaussmix.core.covariance import STRUCTURES, AbstractCovariance, Factor, is_model
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray
@@ -171,6 +171,9 @@ def require_held_ratio(constraints: Constraints, start: Mixture) -> None:
 
 def refuse_constraints(estimator: Any, method: str) -> None:
     """Raise a ValueError that names the first parameter about constraints that a method does not know."""
+    structure = structure_for(estimator.covariance_type, getattr(estimator, "n_factors", None))
+    if issubclass(structure, Factor):
+        raise ValueError(f"{method} is not defined with factor covariances: fit all rows at once")
     for name in ("trim", "max_variance_ratio", "equal_weights", "fixed", "prior"):
         if getattr(estimator, name) not in (None, False):
             raise ValueError(f"{method} is not defined with {name}: leave it out, or fit all rows at once")

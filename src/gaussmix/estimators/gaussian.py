@@ -25,6 +25,7 @@ from gaussmix.estimators.fit_warnings import (
     warn_of_near_relation,
     warn_of_unobserved,
 )
+from gaussmix.estimators.fitted_factors import FittedFactorsMixin
 from gaussmix.estimators.fitted_result import FittedResultMixin
 from gaussmix.estimators.online_fit import OnlineFitMixin
 from gaussmix.estimators.parameter_checks import (
@@ -51,6 +52,7 @@ from gaussmix.fitting.stopping import Stop
 
 class GaussianMixture(
     OnlineFitMixin,
+    FittedFactorsMixin,
     FittedResultMixin,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
     DensityMixin,  # type: ignore[misc]
@@ -157,6 +159,9 @@ class GaussianMixture(
         Covariances, their inverses, and upper triangular W with ``W W' = precision``: full (k, d, d), tied (d, d),
         diag and EEI, VEI, EVI (k, d), spherical and EII (k,); the other letters as full. Like ``weights_`` and
         ``means_``, they are read from ``mixture_``; use `Mixture.from_parameters` for a model with known parameters.
+    loadings_, noise_variances_ : array
+        With "factor", the loadings (k, d, q), which are determined up to a rotation, and the variances of the noise
+        (k, d); the covariances are ``loadings loadings' + diag(noise_variances)``.
     mixture_ : Mixture
         The fitted model, which is immutable and can be saved, sampled and marginalized.
     trim_threshold_ : float

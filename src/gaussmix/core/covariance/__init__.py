@@ -135,14 +135,16 @@ def structure_of(form: Form) -> type[AbstractCovariance]:
 
     Parameters
     ----------
-    form : {"full", "tied", "diagonal", "spherical"}
-        Form of the factors.
+    form : {"full", "tied", "diagonal", "spherical", "factor"}
+        Form of the factors; covariances of factors are promoted to full ones.
 
     Returns
     -------
     subclass of AbstractCovariance
         One of the four structures of scikit-learn.
     """
+    if form == "factor":
+        return Full
     return next(structure for structure in COVARIANCES.values() if structure.form == form)
 
 

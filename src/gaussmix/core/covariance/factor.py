@@ -181,6 +181,13 @@ class Factor(AbstractCovariance):
         axes, scaled = self._axes[0], rows / self.roots[:, :, 0]
         return np.asarray(scaled - np.einsum("kq,kdq->kd", np.einsum("kd,kdq->kq", scaled, axes), axes))
 
+    def scores(self, rows: FloatArray, component: int) -> FloatArray:
+        """Return the expected factors (n, q) of rows (n, d) about the mean of a component."""
+        axes, sizes, turn = (part[component] for part in self._axes)
+        inner = (rows / self.roots[component, :, 0]) @ axes  # y G
+        back = np.sqrt(1 + sizes**2)
+        return np.asarray((inner * (np.sqrt(1 + 1 / back) / back)) @ turn.T)
+
     def scatter_about(self, counts: FloatArray, scatter: FloatArray, centers: FloatArray) -> FloatArray:
         """Return a scatter about other centers (k, d), the means of the rows in whitened units."""
         axes = self._axes[0]
