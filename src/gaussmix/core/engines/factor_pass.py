@@ -164,6 +164,7 @@ class _Pass:
             inner = products[:, : k * q].reshape(-1, k, q) - self._inner_means
             lengths = squares @ self._quadratic - 2 * products[:, k * q :] + self._lengths
         lengths -= (inner**2 * (2 - self._shares)).sum(axis=2)
+        lengths[np.isnan(lengths)] = np.inf  # of rows whose squares overflow
         scores = self._offsets - 0.5 * np.maximum(lengths, 0.0)
         return _Block(rows, squares, inner, scores if log_prior is None else scores + log_prior)
 
