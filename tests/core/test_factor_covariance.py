@@ -24,7 +24,9 @@ def structure_of(letters, n_factors=Q):
 def random_model(letters="UUU", n_components=K, n_features=D, n_factors=Q, seed=0):
     rng = np.random.default_rng(seed)
     covariance = random_factors(structure_of(letters, n_factors), n_components, n_features, rng)
-    return Mixture(rng.dirichlet(np.full(n_components, 5.0)), rng.standard_normal((n_components, n_features)), covariance)
+    return Mixture(
+        rng.dirichlet(np.full(n_components, 5.0)), rng.standard_normal((n_components, n_features)), covariance
+    )
 
 
 def dense_scores(mixture, rows):

@@ -112,10 +112,10 @@ def _require_exact(rows: WeightedRows) -> None:
         )
 
 
-def warn_of_least_noise(result: FitResult) -> None:
+def warn_of_least_noise(result: FitResult, reg_covar: float | str) -> None:
     """Warn about components whose noise has its least variance in a column (Heywood cases)."""
     update, mixture = result.update, result.reduced
-    if not isinstance(update, FactorUpdate) or update.ridge > 0:
+    if not isinstance(update, FactorUpdate):
         return
     bound = update.at_bound(mixture) & (mixture.weights > 0)[:, None]
     components = np.flatnonzero(bound.any(axis=1))
@@ -128,9 +128,11 @@ def warn_of_least_noise(result: FitResult) -> None:
         more = f" and {len(columns) - _MOST_NAMED} more" if len(columns) > _MOST_NAMED else ""
         named = join_words([names[column] for column in columns[:_MOST_NAMED]], _MOST_NAMED) + more
         said.append(f"{at}: {named}" if len(components) > 1 else named)
+    bound_of = (
+        f", {LEAST_NOISE:g} of that within clusters," if isinstance(reg_covar, str) else f" reg_covar={reg_covar}"
+    )
     trouble = (
-        f"would have less noise than the least variance, {LEAST_NOISE:g} of that of the column within clusters, in some "
-        f"columns ({join_clauses(said, 5)}): the factors explain all of their variance. Use fewer factors or "
-        "components, or leave out columns that hardly vary."
+        f"would have less noise than the least variance{bound_of} in some columns ({join_clauses(said, 5)}): the "
+        "factors explain all of their variance, or the column hardly varies there. Use fewer factors or components."
     )
     warn(DegenerateComponentWarning(components, trouble), stacklevel=4)

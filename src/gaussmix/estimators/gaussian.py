@@ -85,7 +85,8 @@ class GaussianMixture(
         within clusters, far too weak to change a sound component. A number is added to every variance, in squared units
         of the data, as in scikit-learn. "chen-tan" is the penalty of Chen and Tan (2009), with the weight of 1/sqrt(n)
         rows that have the covariance of the data; "inverse-wishart" is the prior of Fraley and Raftery (2007), for
-        components of few rows.
+        components of few rows. With "factor", a number is the least variance of the noise, and "auto" is 1e-4 of the
+        variance of the column within clusters.
     max_iter : "auto" or int, default="auto"
         "auto" is 10,000.
     n_init : "auto" or int, default="auto"
@@ -365,7 +366,7 @@ class GaussianMixture(
         if reduces and result.mixture.covariance.form in ("full", "tied"):
             warn_of_near_relation(rows, result.columns, result.reduced)
         warn_of_fit(result, self.reg_covar)
-        warn_of_least_noise(result)
+        warn_of_least_noise(result, self.reg_covar)
         warn_of_unobserved(rows, result.mixture)
         warn_of_large_errors(rows, result.mixture)
         return rows

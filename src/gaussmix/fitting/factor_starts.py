@@ -96,7 +96,7 @@ def factor_start(
     for component in range(n_components):
         own, count = within[labels == component], counts[component]
         variances = ((own**2).sum(axis=0) + _PSEUDO_ROWS) / (count + _PSEUDO_ROWS)
-        few = shared_loadings or len(own) < _ROWS_PER_FACTOR * (q + 1)
+        few = shared_loadings or min(count, len(own)) < _ROWS_PER_FACTOR * (q + 1)
         loadings[component] = all_axes if few else _loadings(own, count, q, rng)
         noise[component] = np.maximum(variances - (loadings[component] ** 2).sum(axis=1), _LEAST_SHARE * variances)
     noise = noise * pooled

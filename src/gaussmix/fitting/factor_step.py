@@ -13,7 +13,7 @@ from gaussmix.fitting.m_step import EMPTY, MaximumLikelihood, Step, gain_of_weig
 LEAST_NOISE = 1e-4
 """Least variance of the noise, as a share of the variance of the column within clusters, with ``reg_covar="auto"``."""
 
-_LEAST_OF_RIDGE = 1e-12  # the same with a ridge: only rounding
+_ROUNDING = 1e-12  # the same for a number: smaller shares are rounding
 _AT_BOUND = 1.001  # ratio to the least variance up to which a variance is at the bound
 
 
@@ -54,13 +54,13 @@ class FactorUpdate(MaximumLikelihood):
         Parameters
         ----------
         reg_covar : float or "auto"
-            Number that is added to the variances of the noise after every step; "auto" for the bound `LEAST_NOISE`.
+            Least variance of the noise; "auto" for that of `LEAST_NOISE`.
         variances : (d,) array
             Variances of the columns within clusters.
         """
         if isinstance(reg_covar, str):
             return cls(least_noise=LEAST_NOISE * variances)
-        return cls(ridge=float(reg_covar), least_noise=_LEAST_OF_RIDGE * variances)
+        return cls(least_noise=np.maximum(float(reg_covar), _ROUNDING * variances))
 
     def may_stack(self, mixture: Mixture) -> bool:
         return False
@@ -74,12 +74,12 @@ class FactorUpdate(MaximumLikelihood):
         centers[empty] = 0.0
         scatter = np.where(empty[:, None, None], 0.0, moments.scatter)
         about = previous.scatter_about(counts, scatter, centers)
-        covariance, gained = previous.stepped(counts, about, self.least_noise, self.ridge)
+        covariance, gained = previous.stepped(counts, about, self.least_noise)
         following = mixture.with_components(
             counts / counts.sum(), mixture.means + previous.color_each(centers), covariance
         )
         gained += 0.5 * float(counts @ (centers**2).sum(axis=1)) + gain_of_weights(mixture, counts, None, following)
-        return FactorMStep(following, empty, np.zeros_like(empty), self.ridge, None, gained)
+        return FactorMStep(following, empty, np.zeros_like(empty), 0.0, None, gained)
 
     def gain(self, mixture: Mixture, moments: Moments, step: Step) -> float:
         return step.gained if isinstance(step, FactorMStep) else 0.0

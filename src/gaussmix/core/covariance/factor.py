@@ -122,11 +122,10 @@ class Factor(AbstractCovariance):
 
     def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
         """Return the covariances after one step of EM, which raises the likelihood for a given scatter."""
-        return self.stepped(counts, scatter, np.zeros(self.n_features), ridge)[0]
+        stepped = self.stepped(counts, scatter, np.zeros(self.n_features))[0]
+        return stepped if ridge == 0 else self.from_parts(stepped.noise_variances + ridge, stepped.loadings)
 
-    def stepped(
-        self, counts: FloatArray, scatter: FloatArray, least: FloatArray, ridge: float = 0.0
-    ) -> tuple[Self, float]:
+    def stepped(self, counts: FloatArray, scatter: FloatArray, least: FloatArray) -> tuple[Self, float]:
         """Return the covariances after one step of EM with a lower bound of the noise, and what it gains at least.
 
         Parameters
@@ -137,15 +136,13 @@ class Factor(AbstractCovariance):
             Scatter about the means, in the whitened units of these covariances.
         least : (d,) array
             Least variances of the noise.
-        ridge : float
-            Number that is added to the variances of the noise after the step.
 
         Returns
         -------
         covariance : Factor
             Object of this class.
         gain : float
-            Lower bound of the gain of the log-likelihood in nats, without the ridge.
+            Lower bound of the gain of the log-likelihood in nats.
         """
         shared_loadings, shared_noise, isotropic = (letter == "C" for letter in self.factor_letters)
         sums = FactorSums.of(self.roots, counts, scatter)
@@ -157,7 +154,7 @@ class Factor(AbstractCovariance):
         tiny = np.finfo(np.float64).tiny
         gain = sums.value(loadings, np.maximum(noise, tiny), spread)
         gain -= sums.value(self.loadings, self.noise_variances, plain)
-        return self.from_parts(noise + ridge, loadings @ np.linalg.cholesky(spread)), gain
+        return self.from_parts(noise, loadings @ np.linalg.cholesky(spread)), gain
 
     def inflated(self, variances: FloatArray) -> "Factor":
         free = factor_class(FREE, self.n_factors)

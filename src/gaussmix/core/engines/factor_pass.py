@@ -45,9 +45,7 @@ def accumulate_factors(rows: WeightedRows, mixture: WhitenedMixture, log_prior: 
     return Moments("factor", counts, shifts, scatter, float(log_likelihood), float(entropy), rows.total)
 
 
-def score_factor_rows(
-    rows: WeightedRows, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None
-) -> Rows:
+def score_factor_rows(rows: WeightedRows, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None) -> Rows:
     """Return one or several numbers for each row, as `AbstractEngine.score_rows`."""
     work = _Pass(mixture)
 
