@@ -66,8 +66,16 @@ def test_letters_say_what_components_share(letters):
 
 @pytest.mark.parametrize(
     ("letters", "expected"),
-    [("UUU", 3 * (74 + 20)), ("UUC", 3 * 74 + 3), ("UCU", 3 * 74 + 20), ("UCC", 3 * 74 + 1)]
-    + [("CUU", 74 + 60), ("CUC", 74 + 3), ("CCU", 74 + 20), ("CCC", 74 + 1)],
+    [
+        ("UUU", 3 * (74 + 20)),
+        ("UUC", 3 * 74 + 3),
+        ("UCU", 3 * 74 + 20),
+        ("UCC", 3 * 74 + 1),
+        ("CUU", 74 + 60),
+        ("CUC", 74 + 3),
+        ("CCU", 74 + 20),
+        ("CCC", 74 + 1),
+    ],
 )
 def test_number_of_parameters_is_that_of_mcnicholas_and_murphy(letters, expected):
     assert structure_of(letters).count_parameters(K, D) == expected  # 20 * 4 - 4 * 3 / 2 = 74 loadings

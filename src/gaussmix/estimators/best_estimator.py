@@ -3,9 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from gaussmix.core.covariance import Factor
 from gaussmix.core.rows import WeightedRows
-from gaussmix.estimators.factor_checks import factor_parameters
+from gaussmix.estimators.factor_checks import covariance_parameters
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.student import StudentMixture
 from gaussmix.fitting.fit_result import FitResult
@@ -51,7 +50,7 @@ def estimator_of_cell(
     )
     result = replace(FitResult.of(search, rows, columns, reason), is_last_run=True)
     parameters: dict[str, Any] = {
-        "covariance_type": cell.covariance_type if columns is None else result.mixture.covariance_type,
+        **covariance_parameters(cell.covariance_type if columns is None else result.mixture.covariance_type),
         "reg_covar": reg_covar,
         "random_state": random_state,
     }
@@ -60,9 +59,6 @@ def estimator_of_cell(
         estimator = StudentMixture(cell.n_components, **parameters)
     else:
         noise = "uniform" if cell.noise else None
-        structure = result.mixture.covariance
-        if isinstance(structure, Factor):
-            parameters |= factor_parameters(type(structure))
         estimator = GaussianMixture(cell.n_components, noise=noise, noise_volume=noise_volume, **parameters)
     estimator.n_features_in_ = rows.n_features
     if feature_names is not None:

@@ -34,9 +34,12 @@ def structure_for(covariance_type: str, n_factors: int | None) -> type[AbstractC
     return structure
 
 
-def factor_parameters(structure: type[Factor]) -> dict[str, Any]:
-    """Return the parameters ``covariance_type`` and ``n_factors`` of a structure."""
-    return {"covariance_type": structure.name.partition("(")[0], "n_factors": structure.n_factors}
+def covariance_parameters(name: str) -> dict[str, Any]:
+    """Return the parameter ``covariance_type`` for the name of a structure, and ``n_factors`` if it has factors."""
+    structure = covariance_class(name)
+    if not issubclass(structure, Factor):
+        return {"covariance_type": name}
+    return {"covariance_type": name.partition("(")[0], "n_factors": structure.n_factors}
 
 
 def factor_types(covariance_types: Any, n_factors: Any) -> Any:

@@ -10,14 +10,13 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Density
 from sklearn.utils import check_random_state
 
 from gaussmix.components.matching import order_components
-from gaussmix.core.covariance import AbstractCovariance, Factor
-from gaussmix.core.engines import engine_for
+from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.estimators.constraint_checks import check_constraints, require_constrained_rows, require_held_ratio
+from gaussmix.estimators.drawn_start import draw_start
 from gaussmix.estimators.factor_checks import check_factor_fit, structure_for, warn_of_least_noise
 from gaussmix.estimators.fit_warnings import (
     warn_of_fit,
@@ -30,20 +29,16 @@ from gaussmix.estimators.fitted_result import FittedResultMixin
 from gaussmix.estimators.online_fit import OnlineFitMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
-    of_used,
     require_enough_rows,
     require_observed_columns,
     require_order,
-    with_given_parameters,
 )
 from gaussmix.estimators.rollback import RestoredOnFailure
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import Progress
-from gaussmix.fitting.factor_starts import start_of_membership
 from gaussmix.fitting.fit_mixture import GivenStarts, fit_mixture
 from gaussmix.fitting.fit_result import FitResult
-from gaussmix.fitting.initialization import Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
 from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
@@ -421,7 +416,7 @@ class GaussianMixture(
             return None
 
         def draw(rows: WeightedRows, update: MaximumLikelihood) -> Mixture:
-            start = previous.mixture if previous else self._draw_start(rows, update, rng, used)
+            start = previous.mixture if previous else draw_start(self, self._structure, rows, update, rng, used)
             require_held_ratio(constraints, start)
             return start
 
@@ -451,21 +446,3 @@ class GaussianMixture(
         volume = None if self.noise is None else self.noise_volume
         known = constraints or Constraints()
         return FitSettings(structure, self.n_components, reg_covar, search, volume, None, known, self.prior, trim)
-
-    def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
-        structure = self._structure
-        given = (self.weights_init, self.means_init, self.precisions_init)
-        drawn = None
-        if any(parameter is None for parameter in given):
-            if isinstance(self.init_params, str):
-                method: Method = "kmeans" if self.init_params == "auto" else self.init_params  # type: ignore[assignment]
-                membership = draw_membership(engine_for(rows), self.n_components, method, rng)
-            else:
-                require_unmasked(self.init_params, "init_params")
-                given_rows, noise = of_used(self.init_params, used), self.noise is not None
-                membership = membership_from_user(given_rows, rows, self.n_components, noise=noise)
-            if issubclass(structure, Factor):
-                drawn = start_of_membership(membership, structure)
-            else:
-                drawn = mixture_from_membership(membership, structure, update)
-        return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)

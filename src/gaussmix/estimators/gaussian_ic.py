@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import DoubtfulModelWarning
-from gaussmix.core.covariance import Factor
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.text import Entry
@@ -20,7 +19,7 @@ from gaussmix.core.typing import IntArray
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report
 from gaussmix.estimators.best_estimator import estimator_of_cell
-from gaussmix.estimators.factor_checks import factor_parameters, factor_types, require_factor_search
+from gaussmix.estimators.factor_checks import covariance_parameters, factor_types, require_factor_search
 from gaussmix.estimators.fit_warnings import warn_of_near_relation
 from gaussmix.estimators.fitted_search import FittedSearchMixin
 from gaussmix.estimators.parameter_checks import (
@@ -63,7 +62,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         "all" is the fourteen models of Celeux and Govaert (1995), EII to VVV; for one column there are two, E and V.
         "sklearn" is "full", "tied", "diag" and "spherical". Or names from both, and "factor".
     n_factors : iterable of int or int, optional
-        Numbers of factors of "factor" (and "factor-UUC", ...) in ``covariance_types``. Each is a model, "factor(2)".
+        Numbers of factors of "factor" (or "factor-UUC", ...) in ``covariance_types``: models such as "factor(2)".
     criterion : {"bic", "icl", "aic", "aicc", "cv"}, default="bic"
         The model with the smallest value is chosen: ``-2 log_likelihood`` plus ``p log n`` for "bic", plus also twice
         the entropy of the responsibilities for "icl", plus ``2 p`` for "aic", plus ``2 p n / (n - p - 1)`` for "aicc".
@@ -335,8 +334,8 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
             )
         d = rows.n_features
         names = {code_of(name, d): name for name in (self._types if known else ())}
-        types = factor_types(types, self.n_factors)
-        chosen = tuple(names.setdefault(code_of(name, d), name) for name in resolve(types, d))
+        listed = resolve(factor_types(types, self.n_factors), d)
+        chosen = tuple(names.setdefault(code_of(name, d), name) for name in listed)
         require_factor_search(self, chosen, given)
         plain = {ModelSpec(size, name) for size in sizes for name in chosen}
         axis = noise_axis(self.noise)
@@ -421,9 +420,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         self._weight, self._n_weighted = rows.rows.total, rows.rows.n_positive
         self._margin_error = error_of_margin(results, held_out) if self.criterion == "cv" else math.nan
         self.best_n_components_, self.best_covariance_type_ = best.n_components, best.covariance_type
-        self.best_params_ = {"n_components": best.n_components, "covariance_type": best.covariance_type}
-        if issubclass(best.spec.structure, Factor):
-            self.best_params_ |= factor_parameters(best.spec.structure)
+        self.best_params_ = {"n_components": best.n_components, **covariance_parameters(best.covariance_type)}
         if any(spec.noise for spec in cells):
             self.best_params_ |= {"noise": "uniform" if best.noise else None, "noise_volume": self.noise_volume}
         if best.family == "student":

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from gaussmix.components.matching import ORDERS
-from gaussmix.core.covariance import AbstractCovariance, covariance_class
+from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.rows import WeightedRows

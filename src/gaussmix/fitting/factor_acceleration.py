@@ -54,7 +54,7 @@ class FactorAccelerator(AbstractAccelerator):
 
     def propose(self, mixture: Mixture, moments: Moments, objective: float) -> Mixture | None:
         step = self._update.maximize(mixture, moments)
-        if step.empty.any():
+        if (step.empty & (mixture.weights > 0)).any():
             self.restart()
             return None
         if self._scale is None:
@@ -87,7 +87,7 @@ class FactorAccelerator(AbstractAccelerator):
         far = max(far, np.abs(logs - np.log(np.maximum(mixture.weights, _LEAST_WEIGHT))).max())
         if not far < _LONGEST:
             return None
-        weights = np.exp(logs - logs.max())
+        weights = np.where(mixture.weights > 0, np.exp(logs - logs.max()), 0.0)
         noise = np.maximum(np.exp(log_noise), self._least(covariance))
         proposed = type(covariance).from_parts(noise, loadings.reshape(k, d, -1))
         return mixture.with_components(weights / weights.sum(), means.reshape(k, d), proposed)

@@ -196,13 +196,10 @@ class ColumnReduction:
                 roots = self._lift_roots(mixture.covariance.roots)
             case "tied":
                 roots = self._lift_roots(mixture.covariance.roots[None])[0]
-            case "diag":
-                roots = np.empty(means.shape)
-                roots[:, self.kept], roots[:, self.dropped] = mixture.covariance.roots, self.deviations
-            case _ if structure.form == "factor":
+            case name if name == "diag" or structure.form == "factor":
                 roots = np.zeros(structure.root_shape(*means.shape))
                 roots[:, self.kept] = mixture.covariance.roots
-                roots[:, self.dropped, 0] = self.deviations
+                roots.reshape(*means.shape, -1)[:, self.dropped, 0] = self.deviations
             case _:
                 structure, roots = type(mixture.covariance), mixture.covariance.roots
         background = mixture.background and mixture.background.lifted(

@@ -24,6 +24,8 @@ from gaussmix.core.whitened import WhitenedMixture
 _BLOCK_NUMBERS, _LEAST_BLOCK, _MOST_BLOCK = 1 << 18, 64, 1024  # numbers of a block, 2 MB; rows
 _GROUP = 8  # blocks whose sums one thread adds
 _FEW_NUMBERS = 1 << 20  # rows times features; with fewer, threads cost more than they gain
+_NOTHING = 1e-30  # responsibility that adds nothing to sums in double precision
+_SPARSE = 0.3  # share of the responsibilities below which each component takes its own rows
 _APART = 1e7  # squared distance of means, in units of the noise, from which squares about the center lose digits
 
 Result = TypeVar("Result")
@@ -114,6 +116,7 @@ def _sums_of(work: "_Pass", rows: WeightedRows, part: slice, log_prior: FloatArr
         counted = weights > 0
         log_likelihood, entropy = weights[counted] @ log_density[counted], weights @ entropies
         shares = shares * weights[:, None]
+    shares = np.where(shares < _NOTHING, 0.0, shares)
     return [np.asarray(log_likelihood), np.asarray(entropy), shares.sum(axis=0), *work.sums(block, shares)]
 
 
@@ -161,7 +164,7 @@ class _Pass:
             products = rows @ self._linear
             inner = products[:, : k * q].reshape(-1, k, q) - self._inner_means
             lengths = squares @ self._quadratic - 2 * products[:, k * q :] + self._lengths
-        lengths -= (inner**2 * (2 - self._shares)).sum(axis=2)
+        lengths -= np.einsum("nkq,nkq,kq->nk", inner, inner, 2 - self._shares)
         lengths[np.isnan(lengths)] = np.inf  # of rows whose squares overflow
         scores = self._offsets - 0.5 * np.maximum(lengths, 0.0)
         return _Block(rows, squares, inner, scores if log_prior is None else scores + log_prior)
@@ -173,6 +176,8 @@ class _Pass:
     def sums(self, block: _Block, shares: FloatArray) -> _Sums:
         """Return sums of r t, r t t', and of r x, r x^2, r x t' about the center (if means are apart, of y for x)."""
         k, d, q = self._axes.shape
+        if not self._is_apart and np.count_nonzero(shares) < _SPARSE * shares.size:
+            return self._sparse_sums(block, shares)
         weighted = shares[:, :, None] * block.inner
         inner = weighted.transpose(1, 2, 0) @ block.inner.transpose(1, 0, 2)
         if not self._is_apart:
@@ -186,6 +191,21 @@ class _Pass:
             first[component], squares[component] = shares[:, component] @ own, shares[:, component] @ (own * own)
             products[component] = weighted[:, component].T @ own
         return [weighted.sum(axis=0), inner, first, squares, products]
+
+    def _sparse_sums(self, block: _Block, shares: FloatArray) -> _Sums:
+        """Return `sums` where most responsibilities are zero."""
+        k, d, q = self._axes.shape
+        along, inner = np.zeros((k, q)), np.zeros((k, q, q))
+        first, products = np.zeros((k, d)), np.zeros((k, q, d))
+        for component in np.flatnonzero(shares.any(axis=0)):
+            some = np.flatnonzero(shares[:, component])
+            own = np.ascontiguousarray(shares[some, component])
+            ours = block.inner[some, component]
+            columns = np.column_stack([ours * own[:, None], own])
+            cross = columns.T @ block.rows[some]
+            products[component], first[component] = cross[:q], cross[q]
+            along[component], inner[component] = columns[:, :q].sum(axis=0), columns[:, :q].T @ ours
+        return [along, inner, first, shares.T @ block.squares, products]
 
     def whitened_sums(self, counts: FloatArray, sums: _Sums) -> tuple[FloatArray, FloatArray]:
         """Return the shifts and the scatter of the sums of all rows."""
