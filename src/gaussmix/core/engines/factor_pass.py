@@ -36,7 +36,8 @@ def accumulate_factors(rows: WeightedRows, mixture: WhitenedMixture, log_prior: 
     work = _Pass(mixture)
 
     def sums(parts: list[slice]) -> _Sums:
-        return _total([_sums_of(work, rows, part, log_prior) for part in parts])
+        buffers = work.buffers(parts[0].stop - parts[0].start)
+        return _total([_sums_of(work, rows, part, log_prior, buffers) for part in parts])
 
     total: _Sums | None = None
     for some in _in_groups(sums, rows):
@@ -52,7 +53,9 @@ def score_factor_rows(rows: WeightedRows, mixture: WhitenedMixture, want: Want, 
     work = _Pass(mixture)
 
     def result(parts: list[slice]) -> list[Rows]:
-        return [_wanted(work.block(rows.values[part], _piece(log_prior, part)).scores, want) for part in parts]
+        buffers = work.buffers(parts[0].stop - parts[0].start)
+        blocks = (work.block(rows.values[part], _piece(log_prior, part), buffers) for part in parts)
+        return [_wanted(block.scores, want) for block in blocks]
 
     return np.concatenate([one for some in _in_groups(result, rows) for one in some])
 
@@ -104,9 +107,15 @@ def _wanted(scores: FloatArray, want: Want) -> Rows:
             return _softmax(scores)[1]
 
 
-def _sums_of(work: "_Pass", rows: WeightedRows, part: slice, log_prior: FloatArray | None) -> _Sums:
+def _sums_of(
+    work: "_Pass",
+    rows: WeightedRows,
+    part: slice,
+    log_prior: FloatArray | None,
+    buffers: tuple[FloatArray, FloatArray],
+) -> _Sums:
     """Return the log-likelihood, the entropy, the counts and the sums of `_Pass.sums` of a block of rows."""
-    block = work.block(rows.values[part], _piece(log_prior, part))
+    block = work.block(rows.values[part], _piece(log_prior, part), buffers)
     log_density, shares = _softmax(block.scores)
     entropies = -xlogy(shares, shares).sum(axis=1)
     if rows.weights is None:
@@ -117,12 +126,13 @@ def _sums_of(work: "_Pass", rows: WeightedRows, part: slice, log_prior: FloatArr
         log_likelihood, entropy = weights[counted] @ log_density[counted], weights @ entropies
         shares = shares * weights[:, None]
     shares = np.where(shares < _NOTHING, 0.0, shares)
-    return [np.asarray(log_likelihood), np.asarray(entropy), shares.sum(axis=0), *work.sums(block, shares)]
+    counts = shares.sum(axis=0)
+    return [np.asarray(log_likelihood), np.asarray(entropy), counts, *work.sums(block, shares)]
 
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Rows (n, d) about the center, their squares, ``t`` (n, k, q) and the scores (n, k)."""
+    """Rows (n, d) about the center, their squares, ``t`` (k, q, n) and the scores (n, k)."""
 
     rows: FloatArray
     squares: FloatArray
@@ -142,31 +152,38 @@ class _Pass:
         self._means = mixture.means - self._center
         k, d, q = self._axes.shape
         self._shares = (self._axes**2).sum(axis=1)  # g
-        scaled = self._inverse[:, :, None] * self._axes
-        self._lengths = ((self._means * self._inverse) ** 2).sum(axis=1)
+        scaled = self._inverse[:, None, :] * self._axes.transpose(0, 2, 1)
+        self._quadratic = self._inverse**2
+        self._lengths = (self._means**2 * self._quadratic).sum(axis=1)
         self._is_apart = bool(self._lengths.max() > _APART)
-        self._inner_means = (self._means[:, None, :] @ scaled)[:, 0]
-        columns = scaled.transpose(1, 0, 2).reshape(d, k * q)
-        self._linear = np.ascontiguousarray(np.hstack([columns, (self._inverse**2 * self._means).T]))
-        self._quadratic = np.ascontiguousarray((self._inverse**2).T)
+        self._inner_means = scaled @ self._means[:, :, None]
+        self._linear = np.concatenate([scaled.reshape(k * q, d), self._quadratic * self._means])
 
-    def block(self, values: Rows, log_prior: FloatArray | None) -> _Block:
-        """Return a block of rows with its scores."""
+    def buffers(self, n_rows: int) -> tuple[FloatArray, FloatArray]:
+        """Return arrays for the rows of a block and their squares, because new ones of this size take time."""
+        return np.empty((n_rows, len(self._center))), np.empty((n_rows, len(self._center)))
+
+    def block(self, values: Rows, log_prior: FloatArray | None, buffers: tuple[FloatArray, FloatArray]) -> _Block:
+        """Return a block of rows with its scores; its rows are valid until the buffers are used again."""
         k, _, q = self._axes.shape
-        rows = np.subtract(values, self._center, dtype=np.float64)
-        squares = rows * rows
+        rows, squares = (buffer[: len(values)] for buffer in buffers)
+        np.subtract(values, self._center, out=rows, dtype=np.float64)
+        np.multiply(rows, rows, out=squares)
         if self._is_apart:
-            inner, lengths = np.empty((len(rows), k, q)), np.empty((len(rows), k))
+            inner, lengths = np.empty((k, q, len(rows))), np.empty((k, len(rows)))
             for component in range(k):
                 own = self._own(rows, component)
-                inner[:, component], lengths[:, component] = own @ self._axes[component], (own * own).sum(axis=1)
+                inner[component], lengths[component] = self._axes[component].T @ own.T, (own * own).sum(axis=1)
         else:
-            products = rows @ self._linear
-            inner = products[:, : k * q].reshape(-1, k, q) - self._inner_means
-            lengths = squares @ self._quadratic - 2 * products[:, k * q :] + self._lengths
-        lengths -= np.einsum("nkq,nkq,kq->nk", inner, inner, 2 - self._shares)
+            products = self._linear @ rows.T
+            inner = products[: k * q].reshape(k, q, -1)
+            inner -= self._inner_means
+            lengths = self._quadratic @ squares.T
+            lengths -= 2 * products[k * q :]
+            lengths += self._lengths[:, None]
+        lengths -= np.einsum("kqn,kqn,kq->kn", inner, inner, 2 - self._shares)
         lengths[np.isnan(lengths)] = np.inf  # of rows whose squares overflow
-        scores = self._offsets - 0.5 * np.maximum(lengths, 0.0)
+        scores = self._offsets - 0.5 * np.maximum(lengths, 0.0).T
         return _Block(rows, squares, inner, scores if log_prior is None else scores + log_prior)
 
     def _own(self, rows: FloatArray, component: int) -> FloatArray:
@@ -174,38 +191,37 @@ class _Pass:
         return np.asarray((rows - self._means[component]) * self._inverse[component])
 
     def sums(self, block: _Block, shares: FloatArray) -> _Sums:
-        """Return sums of r t, r t t', and of r x, r x^2, r x t' about the center (if means are apart, of y for x)."""
+        """Return sums of r t, r t t', and of r x, r x^2, r t x' about the center (if means are apart, of y for x)."""
         k, d, q = self._axes.shape
         if not self._is_apart and np.count_nonzero(shares) < _SPARSE * shares.size:
             return self._sparse_sums(block, shares)
-        weighted = shares[:, :, None] * block.inner
-        inner = weighted.transpose(1, 2, 0) @ block.inner.transpose(1, 0, 2)
+        weighted = shares.T[:, None, :] * block.inner
+        inner = weighted @ block.inner.transpose(0, 2, 1)
         if not self._is_apart:
-            columns = np.hstack([weighted.reshape(-1, k * q), shares])
-            cross = columns.T @ block.rows
-            first, squares = cross[k * q :], shares.T @ block.squares
-            return [weighted.sum(axis=0), inner, first, squares, cross[: k * q].reshape(k, q, d)]
+            cross = np.concatenate([weighted.reshape(k * q, -1), shares.T]) @ block.rows
+            squares, products = shares.T @ block.squares, cross[: k * q].reshape(k, q, d)
+            return [weighted.sum(axis=2), inner, cross[k * q :], squares, products]
         first, squares, products = np.empty((k, d)), np.empty((k, d)), np.empty((k, q, d))
         for component in range(k):
             own = self._own(block.rows, component)
             first[component], squares[component] = shares[:, component] @ own, shares[:, component] @ (own * own)
-            products[component] = weighted[:, component].T @ own
-        return [weighted.sum(axis=0), inner, first, squares, products]
+            products[component] = weighted[component] @ own
+        return [weighted.sum(axis=2), inner, first, squares, products]
 
     def _sparse_sums(self, block: _Block, shares: FloatArray) -> _Sums:
         """Return `sums` where most responsibilities are zero."""
         k, d, q = self._axes.shape
         along, inner = np.zeros((k, q)), np.zeros((k, q, q))
-        first, products = np.zeros((k, d)), np.zeros((k, q, d))
+        first, squares, products = np.zeros((k, d)), np.zeros((k, d)), np.zeros((k, q, d))
         for component in np.flatnonzero(shares.any(axis=0)):
             some = np.flatnonzero(shares[:, component])
-            own = np.ascontiguousarray(shares[some, component])
-            ours = block.inner[some, component]
-            columns = np.column_stack([ours * own[:, None], own])
-            cross = columns.T @ block.rows[some]
+            own, ours = shares[some, component], block.inner[component][:, some]
+            weighted = np.concatenate([ours * own, own[None]])
+            cross = weighted @ block.rows[some]
             products[component], first[component] = cross[:q], cross[q]
-            along[component], inner[component] = columns[:, :q].sum(axis=0), columns[:, :q].T @ ours
-        return [along, inner, first, shares.T @ block.squares, products]
+            along[component], inner[component] = weighted[:q].sum(axis=1), weighted[:q] @ ours.T
+            squares[component] = own @ block.squares[some]
+        return [along, inner, first, squares, products]
 
     def whitened_sums(self, counts: FloatArray, sums: _Sums) -> tuple[FloatArray, FloatArray]:
         """Return the shifts and the scatter of the sums of all rows."""
