@@ -61,6 +61,7 @@ def to_onnx(model: Any, dtype: Literal["float64", "float32"] = "float64") -> Any
     if dtype not in ("float64", "float32"):
         raise ValueError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
     mixture, whitened = _scores_of(model)
+    whitened = whitened.as_full()
     kind = onnx.TensorProto.DOUBLE if dtype == "float64" else onnx.TensorProto.FLOAT
     arrays = _constants(whitened, np.dtype(dtype))
     info, k, d = onnx.helper.make_tensor_value_info, mixture.n_components, mixture.n_features

@@ -67,7 +67,7 @@ class ImputingMixin:
         """
         self.refuse_noise("impute")
         rows = as_weighted_rows(X, None, self.means.shape[1], self.feature_names)
-        return impute_rows(self.whitened(), rows, kind, n_draws, random_state)
+        return impute_rows(self.whitened().as_full(), rows, kind, n_draws, random_state)
 
     @underflow_to_zero
     def denoise(self, X: ArrayLike, noise_covariance: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -94,7 +94,7 @@ class ImputingMixin:
         """
         self.refuse_noise("denoise")
         rows = as_weighted_rows(X, None, self.means.shape[1], self.feature_names, noise_covariance)
-        whitened = self.whitened()
+        whitened = self.whitened().as_full()
         return expected_rows(whitened, rows), covariances_of_rows(whitened, rows)
 
 

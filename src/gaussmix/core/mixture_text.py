@@ -34,7 +34,7 @@ def format_mixture(mixture: "Mixture") -> str:
         noise = mixture.background
         blocks.append(f"uniform noise, weight {noise.weight:.4g}, volume {noise.volume:.4g}")
     some = mixture.take(range(shown)).covariance
-    if mixture.covariance.form in ("diagonal", "spherical"):
+    if mixture.covariance.form in ("diagonal", "spherical", "factor"):  # factors are for many features
         spreads = list(some.variances()[:, :, None])
     else:
         spreads = list(some.dense())

@@ -65,14 +65,14 @@ def write_model(
     """Write a model file with test vectors and further parts; an existing file is replaced only by a complete one."""
     document = {
         "format": FORMAT,
-        "version": EXTENDED_VERSION if model.extensions else VERSION,
+        "version": EXTENDED_VERSION if model.extensions or model.covariance.form == "factor" else VERSION,
         "covariance_type": model.covariance.name,
         "n_components": model.covariance.n_components,
         "n_features": model.covariance.n_features,
         "feature_names": None if model.feature_names is None else list(model.feature_names),
         "weights": model.weights.tolist(),
         "means": model.means.tolist(),
-        "covariances": model.covariance.covariances.tolist(),
+        **_covariances_of(model.covariance),
         "roots": model.covariance.roots.tolist(),
         **model.extensions,
         "test_vectors": vectors,
@@ -81,6 +81,11 @@ def write_model(
     text = json.dumps(document, allow_nan=False, indent=1)
     with complete_file(path) as partial:
         partial.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _covariances_of(covariance: AbstractCovariance) -> dict[str, Any]:
+    """Return the covariances of a document; those of factors follow from the roots, and would have d x d numbers."""
+    return {} if covariance.form == "factor" else {"covariances": covariance.covariances.tolist()}
 
 
 def read_model(path: str | PathLike[str]) -> StoredMixture:
@@ -200,6 +205,8 @@ def components_of(
     _require_usable(covariance)
     if isinstance(covariance, AbstractConstrained) and not covariance.is_kept():
         raise ModelFileError(f"its covariances do not obey the constraint of {covariance.name}")
+    if covariance.form == "factor":
+        return means, covariance
     stated = numbers_of(document, "covariances", shape)
     scale = np.abs(covariance.covariances).max()
     if not np.allclose(stated, covariance.covariances, rtol=1e-9, atol=1e-12 * scale):
@@ -210,14 +217,18 @@ def components_of(
 def _require_usable(covariance: AbstractCovariance) -> None:
     """Raise a ModelFileError unless roots have positive diagonals, and all that follows from them is finite."""
     roots = covariance.roots
-    on_diagonal = np.eye(roots.shape[-1], dtype=np.bool_) if covariance.form in ("full", "tied") else True
+    on_diagonal: BoolArray | bool = True
+    if covariance.form in ("full", "tied"):
+        on_diagonal = np.eye(roots.shape[-1], dtype=np.bool_)
+    elif covariance.form == "factor":  # the deviations of the noise
+        on_diagonal = np.arange(roots.shape[-1]) == 0
     if (on_diagonal & (roots <= 0)).any():
         raise ModelFileError("its roots do not have a positive diagonal")
     _refuse("roots", roots, np.abs(roots) >= LARGEST_ROOT, f"squares of numbers from {LARGEST_ROOT:g} on overflow")
     _refuse("roots", roots, on_diagonal & (roots < LEAST_ROOT), f"squares of numbers below {LEAST_ROOT:g} underflow")
     if not (np.isfinite(covariance.factors()).all() and np.isfinite(covariance.log_det()).all()):
         raise ModelFileError("roots has columns so unequal that their inverse overflows")
-    if not np.isfinite(covariance.covariances).all():
+    if covariance.form != "factor" and not np.isfinite(covariance.covariances).all():
         raise ModelFileError("roots has numbers whose products overflow")
 
 

@@ -177,6 +177,7 @@ class ComponentRegressions:
         covariances: FloatArray | None = None,
         component_means: FloatArray | None = None,
     ) -> None:
+        mixture = mixture.as_full()
         _native.condition_rows(
             np.ascontiguousarray(rows, dtype=np.float64),
             mixture.form,

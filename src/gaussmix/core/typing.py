@@ -23,8 +23,9 @@ else:
 
     FloatArray = IntArray = BoolArray = Rows = np.ndarray
 
-Form = Literal["full", "tied", "diagonal", "spherical"]
-"""Form of factors: a triangle per component, one shared triangle, a vector per component, or a number per component."""
+Form = Literal["full", "tied", "diagonal", "spherical", "factor"]
+"""Form of factors: a triangle per component, one shared triangle, a vector or a number per component, or d (1 + q)
+numbers per component."""
 
 Want = Literal["log_density", "responsibilities", "labels", "scores"]
 

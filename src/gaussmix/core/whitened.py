@@ -83,6 +83,24 @@ class WhitenedMixture:
         """The number of scores of a row: one for each component, and a last one for the background if there is one."""
         return self.n_components + (self.background is not None)
 
+    def as_full(self) -> "WhitenedMixture":
+        """Return the same scores with triangles (k, d, d) as factors, if the form is that of factor covariances.
+
+        Returns
+        -------
+        WhitenedMixture
+            Mixture of the form "full", or this one.
+        """
+        if self.form != "factor":
+            return self
+        axes = self.factors[:, :, 1:]
+        across = (axes / (1 - (axes**2).sum(axis=1, keepdims=True))) @ axes.transpose(0, 2, 1)
+        rows = (np.eye(self.n_features) + across) / self.factors[:, None, :, 0]  # transposed roots
+        triangles = np.linalg.qr(rows, mode="r")
+        signs = np.where(np.diagonal(triangles, axis1=1, axis2=2) < 0, -1.0, 1.0)
+        factors = np.triu(np.linalg.inv(triangles * signs[:, :, None]))
+        return replace(self, form="full", factors=factors)
+
     def take(self, components: Sequence[int] | IntArray) -> "WhitenedMixture":
         """Return some of the components.
 

@@ -212,7 +212,8 @@ def _column_reduction(mixture: Mixture, rows: WeightedRows | None) -> ColumnRedu
     """Return the reduction of the columns in a fit with the same covariance structure to the rows."""
     if rows is None:
         return None
-    return find_redundant(rows, structure_of(mixture.covariance.form).name)
+    form = mixture.covariance.form
+    return find_redundant(rows, "diag" if form == "factor" else structure_of(form).name)
 
 
 def _starts(log_likelihoods: FloatArray | None, gain: float) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from gaussmix.core.rows import WeightedRows
+from gaussmix.estimators.factor_checks import covariance_parameters
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.student import StudentMixture
 from gaussmix.fitting.fit_result import FitResult
@@ -49,7 +50,7 @@ def estimator_of_cell(
     )
     result = replace(FitResult.of(search, rows, columns, reason), is_last_run=True)
     parameters: dict[str, Any] = {
-        "covariance_type": cell.covariance_type if columns is None else result.mixture.covariance_type,
+        **covariance_parameters(cell.covariance_type if columns is None else result.mixture.covariance_type),
         "reg_covar": reg_covar,
         "random_state": random_state,
     }

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.core.covariance import STRUCTURES, AbstractCovariance, covariance_class, is_model
+from gaussmix.core.covariance import STRUCTURES, AbstractCovariance, Factor, is_model
 from gaussmix.core.engines import AnyRows
 from gaussmix.core.engines.distant_rows import require_in_memory
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray
+from gaussmix.estimators.factor_checks import structure_for
 from gaussmix.estimators.parameter_checks import require_flag, require_nonnegative
 from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
@@ -23,7 +24,7 @@ _ROUNDING = 1e-6
 
 def check_constraints(estimator: Any) -> Constraints:
     """Return the constraints of a `GaussianMixture`; raise a ValueError if a parameter about them is invalid."""
-    structure = covariance_class(estimator.covariance_type)
+    structure = structure_for(estimator.covariance_type, estimator.n_factors)
     _check_trim(estimator.trim, estimator.noise)
     _check_ratio(estimator.max_variance_ratio, structure)
     require_flag("equal_weights", estimator.equal_weights)
@@ -124,7 +125,7 @@ def _check_prior(estimator: Any) -> Any:
         raise ValueError(f"prior must be a NormalInverseWishart or None; got {prior!r}")
     if isinstance(estimator.reg_covar, str) and estimator.reg_covar != "auto":
         raise ValueError(f"reg_covar={estimator.reg_covar!r} is a prior, too: leave it or prior out")
-    prior.prior_for(covariance_class(estimator.covariance_type), estimator.n_components)
+    prior.prior_for(structure_for(estimator.covariance_type, estimator.n_factors), estimator.n_components)
     concentration = np.asarray(prior.weight_concentration)
     if concentration.ndim:
         if concentration.shape != (estimator.n_components,):
@@ -174,6 +175,9 @@ def require_held_ratio(constraints: Constraints, start: Mixture) -> None:
 
 def refuse_constraints(estimator: Any, method: str) -> None:
     """Raise a ValueError that names the first parameter about constraints that a method does not know."""
+    structure = structure_for(estimator.covariance_type, getattr(estimator, "n_factors", None))
+    if issubclass(structure, Factor):
+        raise ValueError(f"{method} is not defined with factor covariances: fit all rows at once")
     for name in ("trim", "max_variance_ratio", "equal_weights", "fixed", "prior"):
         if getattr(estimator, name) not in (None, False):
             raise ValueError(f"{method} is not defined with {name}: leave it out, or fit all rows at once")

@@ -366,7 +366,8 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
     @property
     def precisions_cholesky_(self) -> FloatArray:
         """Upper triangular ``W`` with ``W W' = precision``, in the shape of ``covariance_type``."""
-        return _read_only(self.mixture_.covariance.factors())
+        covariance = self.mixture_.covariance
+        return _read_only(covariance.dense_factors() if covariance.form == "factor" else covariance.factors())
 
     @property
     def _n_features_out(self) -> int:

@@ -10,29 +10,29 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Density
 from sklearn.utils import check_random_state
 
 from gaussmix.components.matching import order_components
-from gaussmix.core.covariance import covariance_class, structure_of
-from gaussmix.core.engines import AnyRows, engine_for
-from gaussmix.core.engines.distant_rows import as_given, require_in_memory
+from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.engines import AnyRows
+from gaussmix.core.engines.distant_rows import as_given
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.typing import BoolArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.estimators.constraint_checks import check_constraints, require_constrained_rows, require_held_ratio
+from gaussmix.estimators.drawn_start import draw_start
+from gaussmix.estimators.factor_checks import check_factor_fit, structure_for, warn_of_least_noise
 from gaussmix.estimators.fit_warnings import (
     warn_of_fit,
     warn_of_large_errors,
     warn_of_near_relation,
     warn_of_unobserved,
 )
+from gaussmix.estimators.fitted_factors import FittedFactorsMixin
 from gaussmix.estimators.fitted_result import FittedResultMixin
 from gaussmix.estimators.online_fit import OnlineFitMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
-    of_used,
     require_enough_rows,
     require_observed_columns,
     require_order,
-    with_given_parameters,
 )
 from gaussmix.estimators.rollback import RestoredOnFailure
 from gaussmix.estimators.verbose import VerbosePrinter
@@ -40,7 +40,6 @@ from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_mixture import GivenStarts, fit_mixture
 from gaussmix.fitting.fit_result import FitResult
-from gaussmix.fitting.initialization import Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
 from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
@@ -49,6 +48,7 @@ from gaussmix.fitting.stopping import Stop
 
 class GaussianMixture(
     OnlineFitMixin,
+    FittedFactorsMixin,
     FittedResultMixin,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
     DensityMixin,  # type: ignore[misc]
@@ -68,7 +68,11 @@ class GaussianMixture(
         "full", "tied", "diag" or "spherical": a covariance matrix for each component, one for all, a variance for each
         feature, or one for each component. Or three of mclust's letters for the volume, the shape and the orientation
         of the components: E if equal, V if variable, I for the identity. EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV
-        VEV EVV VVV.
+        VEV EVV VVV. Or "factor", for many columns: the covariance of ``n_factors`` factors plus independent noise, with
+        d (q + 1) numbers for each component; "factor-" and three letters of McNicholas and Murphy for the parsimonious
+        ones (docs/hundreds-of-features.md).
+    n_factors : int, optional
+        Number q of factors of ``covariance_type="factor"``, less than the number of columns.
     tol : "auto" or float, default="auto"
         "auto" ends EM when the log-likelihood of all rows is an estimated 1e-4 nats below the optimum. A number has
         scikit-learn's meaning: EM ends when an iteration changes the mean log-likelihood by less (nats per row).
@@ -77,7 +81,8 @@ class GaussianMixture(
         within clusters, far too weak to change a sound component. A number is added to every variance, in squared units
         of the data, as in scikit-learn. "chen-tan" is the penalty of Chen and Tan (2009), with the weight of 1/sqrt(n)
         rows that have the covariance of the data; "inverse-wishart" is the prior of Fraley and Raftery (2007), for
-        components of few rows.
+        components of few rows. With "factor", a number is the least variance of the noise, and "auto" is 1e-4 of the
+        variance of the column within clusters.
     max_iter : "auto" or int, default="auto"
         "auto" is 10,000.
     n_init : "auto" or int, default="auto"
@@ -151,6 +156,9 @@ class GaussianMixture(
         Covariances, their inverses, and upper triangular W with ``W W' = precision``: full (k, d, d), tied (d, d),
         diag and EEI, VEI, EVI (k, d), spherical and EII (k,); the other letters as full. Like ``weights_`` and
         ``means_``, they are read from ``mixture_``; use `Mixture.from_parameters` for a model with known parameters.
+    loadings_, noise_variances_ : array
+        With "factor", the loadings (k, d, q), which are determined up to a rotation, and the variances of the noise
+        (k, d); the covariances are ``loadings loadings' + diag(noise_variances)``.
     mixture_ : Mixture
         The fitted model, which is immutable and can be saved, sampled and marginalized.
     trim_threshold_ : float
@@ -208,6 +216,7 @@ class GaussianMixture(
         n_components: int = 1,
         *,
         covariance_type: str = "full",
+        n_factors: int | None = None,
         tol: float | str = "auto",
         reg_covar: float | str = "auto",
         max_iter: int | str = "auto",
@@ -234,6 +243,7 @@ class GaussianMixture(
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
+        self.n_factors = n_factors
         self.tol = tol
         self.reg_covar = reg_covar
         self.max_iter = max_iter
@@ -326,9 +336,11 @@ class GaussianMixture(
             return as_given(self._labels(rows), X)
 
     def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> AnyRows:
+        structure = self._structure
         check_gaussian_mixture(self)
         constraints = check_constraints(self)
         rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
+        check_factor_fit(self, structure, rows)
         require_observed_columns(rows)
         require_enough_rows(rows, self.n_components)
         require_constrained_rows(self, rows)
@@ -347,14 +359,19 @@ class GaussianMixture(
             raise KeyboardInterrupt
         if result.columns is not None:
             warn(result.columns.warning(rows.names, rows.shape), stacklevel=3)
-        if reduces and structure_of(result.mixture.covariance.form).name in ("full", "tied"):
+        if reduces and result.mixture.covariance.form in ("full", "tied"):
             warn_of_near_relation(rows, result.columns, result.reduced)
         warn_of_fit(result, self.reg_covar)
+        warn_of_least_noise(result, self.reg_covar)
         warn_of_unobserved(rows, result.mixture)
         warn_of_large_errors(rows, result.mixture)
         return rows
 
     _takes_distant_rows = True
+
+    @property
+    def _structure(self) -> type[AbstractCovariance]:
+        return structure_for(self.covariance_type, self.n_factors)
 
     @property
     def _has_parameters_init(self) -> bool:
@@ -378,7 +395,7 @@ class GaussianMixture(
         if previous is None:
             return None
         found = (previous.mixture.covariance_type, *previous.mixture.means.shape)
-        wanted = (covariance_class(self.covariance_type).name, self.n_components, n_features)
+        wanted = (self._structure.name, self.n_components, n_features)
         if found != wanted:
             raise ValueError(
                 f"warm_start continues from {found}, this fit asks for {wanted} (covariance_type, n_components, "
@@ -402,7 +419,7 @@ class GaussianMixture(
             return None
 
         def draw(rows: AnyRows, update: MaximumLikelihood) -> Mixture:
-            start = previous.mixture if previous else self._draw_start(rows, update, rng, used)
+            start = previous.mixture if previous else draw_start(self, self._structure, rows, update, rng, used)
             require_held_ratio(constraints, start)
             return start
 
@@ -428,23 +445,7 @@ class GaussianMixture(
             watch=watch,
         )
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
-        structure, trim = covariance_class(self.covariance_type), None if self.trim is None else float(self.trim)
+        structure, trim = self._structure, None if self.trim is None else float(self.trim)
         volume = None if self.noise is None else self.noise_volume
         known = constraints or Constraints()
         return FitSettings(structure, self.n_components, reg_covar, search, volume, None, known, self.prior, trim)
-
-    def _draw_start(self, rows: AnyRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
-        structure = covariance_class(self.covariance_type)
-        given = (self.weights_init, self.means_init, self.precisions_init)
-        drawn = None
-        if any(parameter is None for parameter in given):
-            if isinstance(self.init_params, str):
-                method: Method = "kmeans" if self.init_params == "auto" else self.init_params  # type: ignore[assignment]
-                membership = draw_membership(engine_for(rows), self.n_components, method, rng)
-            else:
-                require_unmasked(self.init_params, "init_params")
-                given_rows, noise = of_used(self.init_params, used), self.noise is not None
-                here = require_in_memory(rows, "init_params with labels")
-                membership = membership_from_user(given_rows, here, self.n_components, noise=noise)
-            drawn = mixture_from_membership(membership, structure, update)
-        return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)

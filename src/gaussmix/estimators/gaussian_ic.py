@@ -19,6 +19,7 @@ from gaussmix.core.typing import IntArray
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report
 from gaussmix.estimators.best_estimator import estimator_of_cell
+from gaussmix.estimators.factor_checks import covariance_parameters, factor_types, require_factor_search
 from gaussmix.estimators.fit_warnings import warn_of_near_relation
 from gaussmix.estimators.fitted_search import FittedSearchMixin
 from gaussmix.estimators.parameter_checks import (
@@ -59,7 +60,9 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         Numbers of components, such as ``range(1, 10)``. A single int is the only number tried.
     covariance_types : "all", "sklearn", str or list of str, default="all"
         "all" is the fourteen models of Celeux and Govaert (1995), EII to VVV; for one column there are two, E and V.
-        "sklearn" is "full", "tied", "diag" and "spherical". Or names from both.
+        "sklearn" is "full", "tied", "diag" and "spherical". Or names from both, and "factor".
+    n_factors : iterable of int or int, optional
+        Numbers of factors of "factor" (or "factor-UUC", ...) in ``covariance_types``: models such as "factor(2)".
     criterion : {"bic", "icl", "aic", "aicc", "cv"}, default="bic"
         The model with the smallest value is chosen: ``-2 log_likelihood`` plus ``p log n`` for "bic", plus also twice
         the entropy of the responsibilities for "icl", plus ``2 p`` for "aic", plus ``2 p n / (n - p - 1)`` for "aicc".
@@ -140,6 +143,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         n_components: Iterable[int] | int = tuple(range(1, 10)),
         *,
         covariance_types: Any = "all",
+        n_factors: Iterable[int] | int | None = None,
         criterion: str = "bic",
         reg_covar: float | str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -153,6 +157,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
     ) -> None:
         self.n_components = n_components
         self.covariance_types = covariance_types
+        self.n_factors = n_factors
         self.criterion = criterion
         self.reg_covar = reg_covar
         self.random_state = random_state
@@ -329,7 +334,9 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
             )
         d = rows.n_features
         names = {code_of(name, d): name for name in (self._types if known else ())}
-        chosen = tuple(names.setdefault(code_of(name, d), name) for name in resolve(types, d))
+        listed = resolve(factor_types(types, self.n_factors), d)
+        chosen = tuple(names.setdefault(code_of(name, d), name) for name in listed)
+        require_factor_search(self, chosen, given)
         plain = {ModelSpec(size, name) for size in sizes for name in chosen}
         axis = noise_axis(self.noise)
         wanted = {spec.with_noise() if noise else spec for spec in plain for noise in axis}
@@ -413,7 +420,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         self._weight, self._n_weighted = rows.rows.total, rows.rows.n_positive
         self._margin_error = error_of_margin(results, held_out) if self.criterion == "cv" else math.nan
         self.best_n_components_, self.best_covariance_type_ = best.n_components, best.covariance_type
-        self.best_params_ = {"n_components": best.n_components, "covariance_type": best.covariance_type}
+        self.best_params_ = {"n_components": best.n_components, **covariance_parameters(best.covariance_type)}
         if any(spec.noise for spec in cells):
             self.best_params_ |= {"noise": "uniform" if best.noise else None, "noise_volume": self.noise_volume}
         if best.family == "student":

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from gaussmix.components.matching import ORDERS
-from gaussmix.core.covariance import AbstractCovariance, covariance_class
+from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AnyRows
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import as_numbers, check_weights
@@ -140,22 +140,27 @@ def require_enough_rows(rows: AnyRows, n_components: int) -> None:
 
 def numbers_of_components(numbers: Any) -> tuple[int, ...]:
     """Return distinct whole numbers in ascending order; raise a ValueError if there are none or others."""
+    return numbers_of(numbers, "n_components")
+
+
+def numbers_of(numbers: Any, name: str) -> tuple[int, ...]:
+    """Return distinct whole numbers in ascending order; raise a ValueError that names the parameter otherwise."""
     if isinstance(numbers, str):
-        raise ValueError(f"n_components must be whole numbers, such as range(1, 10); got {numbers!r}")
+        raise ValueError(f"{name} must be whole numbers, such as range(1, 10); got {numbers!r}")
     try:
         candidates = list(numbers)
     except TypeError:
         candidates = [numbers]
     if not candidates:
-        raise ValueError("n_components is empty: give at least one number of components")
+        what = "components" if name == "n_components" else "factors"
+        raise ValueError(f"{name} is empty: give at least one number of {what}")
     for k in candidates:
-        require_integer("each of n_components", k, 1)
+        require_integer(f"each of {name}", k, 1)
     return tuple(sorted({int(k) for k in candidates}))
 
 
 def check_gaussian_mixture(estimator: Any) -> None:
     """Raise a ValueError if a parameter of a `GaussianMixture` is invalid."""
-    covariance_class(estimator.covariance_type)
     require_integer("n_components", estimator.n_components, 1)
     require_runs(estimator)
     require_reg_covar(estimator.reg_covar)

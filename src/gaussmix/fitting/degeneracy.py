@@ -1,12 +1,12 @@
 """Degenerate components: empty, collapsed, with too few rows, or spurious."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance import AbstractCovariance, Factor
 from gaussmix.core.covariance.deviations import dense_root, diagonal_of
 from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.forms import FORMS
@@ -214,6 +214,31 @@ def examine(
     return soundness
 
 
+def examine_factors(mixture: Mixture, counts: FloatArray) -> Soundness:
+    """Find the degenerate components of a mixture of factor analyzers, without full covariances.
+
+    A component is empty below half a row, and has few rows if there are no more than its factors and its mean need. It
+    does not collapse, because the noise has a least variance.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        The mixture.
+    counts : (k,) array
+        Sums of the weighted responsibilities.
+
+    Returns
+    -------
+    Soundness
+        The degenerate components.
+    """
+    assert isinstance(mixture.covariance, Factor)
+    sound = Soundness.of_sound(mixture.n_components)
+    own = mixture.covariance.factor_letters[0] == "U"
+    few = counts < (mixture.covariance.n_factors + 2 if own else 2)
+    return replace(sound, empty=counts < _LOST, few=few & (counts >= _LOST))
+
+
 def is_clearly_sound(
     structure: type[AbstractCovariance],
     n_features: int,
@@ -250,6 +275,8 @@ def find_lost(mixture: Mixture, counts: FloatArray) -> BoolArray:
     deviations = np.sqrt(mixture.covariance.variances())
     apart = np.abs(mixture.means[:, None] - mixture.means)
     first, second = np.nonzero(np.triu((apart < REPEATED * deviations).all(axis=2), 1))
+    if isinstance(mixture.covariance, Factor):
+        return lost | mixture.covariance.repeated(first, second, REPEATED)
     if first.size:
         dense = mixture.covariance.dense()
         for one, other in zip(first.tolist(), second.tolist(), strict=True):

@@ -8,16 +8,20 @@ from functools import partial
 import numpy as np
 
 from gaussmix.core.background import Background
-from gaussmix.core.covariance import structure_of
+from gaussmix.core.covariance import AbstractCovariance, Factor, structure_of
 from gaussmix.core.engines import AbstractEngine, AnyRows, TrimmedEngine, Trimming, distinct_rows, engine_for
 from gaussmix.core.engines.distant_rows import require_in_memory
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
-from gaussmix.fitting.acceleration import Accelerator
-from gaussmix.fitting.degeneracy import examine, find_lost
+from gaussmix.core.typing import Form
+from gaussmix.fitting.acceleration import AbstractAccelerator, Accelerator
+from gaussmix.fitting.degeneracy import examine, examine_factors, find_lost
 from gaussmix.fitting.em import EMRun, Fit, fit_em
+from gaussmix.fitting.factor_acceleration import FactorAccelerator
+from gaussmix.fitting.factor_search import find_factor_optimum
+from gaussmix.fitting.factor_step import FactorUpdate
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -60,6 +64,11 @@ class GivenStarts:
     are_drawn: bool
 
 
+def reduced_type(structure: type[AbstractCovariance]) -> str:
+    """Return the type of covariances for which redundant columns are looked for; factors leave out constant ones."""
+    return structure.name if issubclass(structure, Factor) else structure_of(structure.form).name
+
+
 @underflow_to_zero
 def fit_mixture(
     rows: AnyRows,
@@ -89,8 +98,13 @@ def fit_mixture(
     FitResult
         The result; after Ctrl-C, ``fit.stop`` is ``Stop.INTERRUPTED``.
     """
-    columns = find_redundant(rows, structure_of(settings.structure.form).name) if reduce_columns else None
+    columns = find_redundant(rows, reduced_type(settings.structure)) if reduce_columns else None
     kept = rows if columns is None else reduce_rows(columns, rows)
+    if issubclass(settings.structure, Factor) and kept.n_features <= settings.structure.n_factors:
+        raise ValueError(
+            f"n_factors must be less than the number of columns that vary, {kept.n_features}; got "
+            f"{settings.structure.n_factors}"
+        )
     if isinstance(kept, WeightedRows):
         kept = _with_moderate_weights(kept)
     distinct = distinct_rows(kept) if isinstance(kept, WeightedRows) else None
@@ -148,6 +162,15 @@ def _search(
     rng: np.random.RandomState,
     background: Background | None,
 ) -> SearchResult:
+    if issubclass(settings.structure, Factor):
+        return find_factor_optimum(
+            engine,
+            settings.structure,
+            settings.n_components,
+            lambda sample, root_within: settings.update_for(weight, sample, root_within),
+            settings.search,
+            int(rng.randint(2**31)),
+        )
     first = np.random.RandomState()
     first.set_state(rng.get_state())  # the first start is that of scikit-learn for the same random_state
     return find_optimum(
@@ -174,7 +197,9 @@ def _fit_from_starts(
     A fit in which all components have rows is preferred. If there is none and starts are drawn, EM also runs from the
     starts of `propose_refills`.
     """
-    form, search = settings.structure.form, settings.search
+    is_factor = issubclass(settings.structure, Factor)
+    form: Form = "diagonal" if is_factor else settings.structure.form
+    search = settings.search
     sample: Sample | None = None
     root, update = None, settings.given_update
     if update is None:
@@ -192,7 +217,7 @@ def _fit_from_starts(
                 mixture,
                 search.rule,
                 max_iter=search.max_iter,
-                accelerator=Accelerator(update) if search.accelerate else None,
+                accelerator=_accelerator_for(update) if search.accelerate else None,
                 run=EMRun(len(fits), began, search.deadline, search.watch, starts.previous_log_likelihood),
             )
             fits.append(fit)
@@ -206,7 +231,7 @@ def _fit_from_starts(
     run_all(_with_noise(starts.draw(rows, update), background) for _ in range(search.n_starts))
     best = min(fits, key=_rank)
     lost = find_lost(best.mixture, best.moments.counts)
-    if lost.any() and starts.are_drawn and search.max_iter > 0 and not is_over():
+    if lost.any() and starts.are_drawn and not is_factor and search.max_iter > 0 and not is_over():
         if sample is None:
             sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
         refills = partial(propose_refills, update=update.of_parts, lost=lost, rng=np.random.default_rng(0))
@@ -217,8 +242,15 @@ def _fit_from_starts(
     if fits[-1].stop is Stop.INTERRUPTED:
         best = best.stopped_by(Stop.INTERRUPTED)
     optima = sorted((fit.moments.log_likelihood for fit in fits), reverse=True)
-    soundness = examine(best.mixture, best.moments.counts, best.moments.weight, root)
+    counts = best.moments.counts
+    if is_factor:
+        return SearchResult(best, update, examine_factors(best.mixture, counts), tuple(optima))
+    soundness = examine(best.mixture, counts, best.moments.weight, root)
     return SearchResult(best, update, soundness, tuple(optima))
+
+
+def _accelerator_for(update: MaximumLikelihood) -> AbstractAccelerator:
+    return FactorAccelerator(update) if isinstance(update, FactorUpdate) else Accelerator(update)
 
 
 def _polished(engine: AbstractEngine, update: MaximumLikelihood, fit: Fit) -> Fit:

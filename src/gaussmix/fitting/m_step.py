@@ -16,7 +16,8 @@ from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.tail_step import DegreesRule, TailStep, proposed_degrees
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_EMPTY = 10 * _EPSILON  # share of all rows below which a component is empty
+EMPTY = 10 * _EPSILON
+"""Share of all rows below which a component is empty."""
 _SINGULAR = 4 * _EPSILON  # pivots this small relative to the variance or the mean are rounding
 _RESOLUTION = 4096 * _EPSILON  # least standard deviation of a direction relative to that of a feature
 _LEAST = math.ulp(0.0)  # avoids 0 / 0
@@ -200,7 +201,7 @@ class MaximumLikelihood(AbstractUpdate):
     def _maximize(self, mixture: Mixture, moments: Moments, *, is_start: bool) -> Step:
         previous = mixture.covariance
         counts, shifts = moments.counts, moments.shifts
-        empty: BoolArray = counts <= _EMPTY * moments.weight
+        empty: BoolArray = counts <= EMPTY * moments.weight
         if empty.any():
             counts, shifts = np.where(empty, 0.0, counts), np.where(empty[:, None], 0.0, shifts)
             moments = replace(moments, counts=counts, shifts=shifts)

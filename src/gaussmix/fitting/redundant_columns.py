@@ -182,7 +182,8 @@ class ColumnReduction:
         Mixture
             Mixture of all columns.
         """
-        own, structure = structure_of(mixture.covariance.form), covariance_class(self.covariance_type)
+        structure = covariance_class(self.covariance_type)
+        own = type(mixture.covariance) if mixture.covariance.form == "factor" else structure_of(mixture.covariance.form)
         if self.covariance_type == "diag" and own.name in ("full", "tied"):
             structure = own
         if self.covariance_type != "spherical" and own is not structure:
@@ -196,9 +197,10 @@ class ColumnReduction:
                 roots = self._lift_roots(mixture.covariance.roots)
             case "tied":
                 roots = self._lift_roots(mixture.covariance.roots[None])[0]
-            case "diag":
-                roots = np.empty(means.shape)
-                roots[:, self.kept], roots[:, self.dropped] = mixture.covariance.roots, self.deviations
+            case name if name == "diag" or structure.form == "factor":
+                roots = np.zeros(structure.root_shape(*means.shape))
+                roots[:, self.kept] = mixture.covariance.roots
+                roots.reshape(*means.shape, -1)[:, self.dropped, 0] = self.deviations
             case _:
                 structure, roots = type(mixture.covariance), mixture.covariance.roots
         background = mixture.background and mixture.background.lifted(

@@ -4,10 +4,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance import AbstractCovariance, Factor
+from gaussmix.core.covariance.deviations import diagonal_of
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import Progress
+from gaussmix.fitting.factor_step import FactorUpdate
 from gaussmix.fitting.m_step import MaximumLikelihood, with_degrees
 from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
@@ -62,6 +64,8 @@ class FitSettings:
     @property
     def given_update(self) -> MaximumLikelihood | None:
         """The M-step if it does not depend on the rows, else None."""
+        if issubclass(self.structure, Factor):
+            return None
         ridge = 0.0 if isinstance(self.reg_covar, str) else float(self.reg_covar)
         if self.prior is not None:
             return self._completed(MaximumLikelihood(ridge, self.prior.prior_for(self.structure, self.n_components)))
@@ -69,6 +73,8 @@ class FitSettings:
 
     def update_for(self, weight: float, sample: Sample, root_within: FloatArray) -> MaximumLikelihood:
         """Return the M-step for rows of a total weight: the given one, or that of `regularized_update`."""
+        if issubclass(self.structure, Factor):
+            return FactorUpdate.of(self.reg_covar, diagonal_of(root_within) ** 2)
         given = self.given_update
         if given is not None:
             return given

@@ -68,11 +68,11 @@ def draw_wide_starts(
         kind = _KINDS[start % len(_KINDS)]
         if kind == "random" and FORMS[structure.form].is_diagonal:
             kind = "most likely"
-        labels = _labels(data, turned, kind, structure, n_components, rng)
+        labels = labels_of_kind(data, turned, kind, structure, n_components, rng)
         yield start_from_labels(data, labels, structure, n_components)
 
 
-def _labels(
+def labels_of_kind(
     data: Sample,
     turned: tuple[FloatArray, FloatArray] | None,
     kind: str,
@@ -96,7 +96,7 @@ def _labels(
         case "standardized":
             return most_compact(standard, data, n_components, rng, _TRIES)
         case "principal axes":
-            axes = _principal_axes(standard, data.rows.weights, few, rng)
+            axes = principal_axes(standard, data.rows.weights, few, rng)
             return most_compact(standard @ axes, data, n_components, rng, _TRIES)
         case "merged":
             return merge_cells(data.rows.with_values(standard), "tied", n_components, rng)
@@ -147,7 +147,7 @@ def _turned(rows: FloatArray) -> FloatArray:
     return np.asarray(axes * np.sqrt(np.maximum(squares, 0.0)))
 
 
-def _principal_axes(rows: FloatArray, weights: FloatArray | None, n_axes: int, rng: np.random.Generator) -> FloatArray:
+def principal_axes(rows: FloatArray, weights: FloatArray | None, n_axes: int, rng: np.random.Generator) -> FloatArray:
     """Return approximate principal axes (d, n_axes) of centered rows, by subspace iteration.
 
     Halko, Martinsson and Tropp, SIAM Review 53 (2011), 217-288, algorithm 4.4.

@@ -3,7 +3,15 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from gaussmix.core.covariance import COVARIANCES, MODELS, AbstractCovariance, covariance_class, display_name
+from gaussmix.core.covariance import (
+    COVARIANCES,
+    MODELS,
+    AbstractCovariance,
+    Factor,
+    covariance_class,
+    display_name,
+    factor_class_of_name,
+)
 from gaussmix.core.text import counted
 
 ONE_COLUMN = ("E", "V")
@@ -124,10 +132,13 @@ def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
                 names = (covariance_types,)
     chosen: dict[str, str] = {}
     for name in names:
+        if factor_class_of_name(name) is not None:
+            chosen.setdefault(code_of(name, n_features), name)
+            continue
         if not isinstance(name, str) or name not in (*MODELS, *COVARIANCES, *ONE_COLUMN):
             raise ValueError(
                 f'covariance_types must be "all", "sklearn", or some of {", ".join((*COVARIANCES, *MODELS))} '
-                f"(in one dimension E, V); got {name!r}"
+                f"(in one dimension E, V) and factor; got {name!r}"
             )
         if name in ONE_COLUMN and n_features > 1:
             raise ValueError(
@@ -143,14 +154,17 @@ def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
 
 def code_of(name: str, n_features: int) -> str:
     """Return mclust's three letters, or one letter in one dimension; models with the same code are equal."""
-    code = covariance_class(name).letters
+    structure = covariance_class(name)
+    if issubclass(structure, Factor):
+        return structure.name
+    code = structure.letters
     return code[0] if n_features == 1 else code
 
 
 def family_of(name: str, n_components: int, n_features: int) -> str:
     """Return a code that is the same for equal models; with one component, only three models differ."""
     code = code_of(name, n_features)
-    if n_components > 1:
+    if n_components > 1 or factor_class_of_name(name) is not None:
         return code
     return "X" if n_features == 1 else "XII" if code.endswith("II") else "XXI" if code.endswith("I") else "XXX"
 

@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 
+from gaussmix.core.covariance import Factor
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
@@ -56,6 +57,10 @@ class SearchRows:
         """Return why a model cannot be fitted to the rows; empty if it can."""
         if spec.n_components > self.n_different:
             return f"{spec.n_components} components need as many distinct rows; there are {self.n_different}"
+        if issubclass(spec.structure, Factor):
+            n_factors = spec.structure.n_factors
+            few = n_factors >= self.n_features
+            return f"{n_factors} factors need more columns; there are {self.n_features}" if few else ""
         if 1 < self.n_features >= self.n_different and spec.structure.letters[2] != "I":
             return f"{self.n_different} distinct rows of {self.n_features} columns are too few to estimate correlations"
         return ""

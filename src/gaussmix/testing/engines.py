@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from gaussmix.core.covariance import COVARIANCES
+from gaussmix.core.covariance import COVARIANCES, covariance_class
 from gaussmix.core.engines import AbstractEngine, ReferenceEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
@@ -15,6 +15,7 @@ from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.core.whitened import WhitenedMixture
 from gaussmix.testing.random_models import (
     SIZES,
+    random_factors,
     random_mixture,
     random_with_common_basis,
     with_noise,
@@ -58,6 +59,31 @@ def check_engine(make_engine: MakeEngine, *, rtol: float = 1e-12) -> None:
             tails = replace(whitened, degrees_of_freedom=rng.uniform(1, 30, whitened.n_components))
             _check_passes(make_engine, tails, rows, None, rng, rtol)
     _check_far_rows(make_engine)
+
+
+def check_factor_passes(make_engine: MakeEngine, *, rtol: float = 1e-12) -> None:
+    """Check that an engine gives the results of `ReferenceEngine` for factor covariances.
+
+    Parameters
+    ----------
+    make_engine : callable
+        Returns an engine, given rows (n, d) and row weights (n,) or None.
+    rtol : float
+        Tolerance relative to the largest entry of each result. The default is for double precision.
+    """
+    for letters in ("UUU", "UCC", "CUU"):
+        for n_components, n_features, n_factors in ((1, 2, 1), (3, 5, 2), (2, 40, 7)):
+            structure = covariance_class(f"factor-{letters}({n_factors})")
+            for n_rows in (1, 63, 1100):
+                rng = np.random.default_rng(n_rows + n_features)
+                weights = rng.integers(0, 3, n_rows) + 0.25 * (np.arange(n_rows) == 0)
+                covariance = random_factors(structure, n_components, n_features, rng)
+                means = 2.0 * rng.standard_normal((n_components, n_features))
+                mixture = Mixture(rng.dirichlet(np.full(n_components, 5.0)), means, covariance)
+                rows, _ = mixture.sample(n_rows, rng)
+                rows.flags.writeable = False
+                _check_passes(make_engine, mixture.whitened(), rows, None, rng, rtol)
+                _check_passes(make_engine, mixture.whitened(), rows, weights, rng, rtol)
     _check_far_rows_with_noise(make_engine)
 
 

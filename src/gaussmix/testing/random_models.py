@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from gaussmix.core.background import Background
-from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance import AbstractCovariance, Factor
 from gaussmix.core.covariance.full import Full
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
@@ -26,6 +26,15 @@ def random_covariance(
     scatter = form.total([form.scatter_of(part, np.ones(len(part))) for part in noise])
     counts = np.full(n_components, noise.shape[1] * 1.5)
     return structure.identity(n_components, n_features).maximize(counts, scatter)
+
+
+def random_factors(
+    structure: type[AbstractCovariance], n_components: int, n_features: int, rng: np.random.Generator
+) -> Factor:
+    """Draw factor covariances."""
+    assert issubclass(structure, Factor)
+    noise = rng.uniform(0.3, 2.0, (n_components, n_features))
+    return structure.from_parts(noise, rng.standard_normal((n_components, n_features, structure.n_factors)))
 
 
 def random_mixture(

@@ -6,6 +6,7 @@ from gaussmix.core.covariance.axis_parallel import EEI, EII, EVI, VEI
 from gaussmix.core.covariance.base import AbstractCovariance
 from gaussmix.core.covariance.constrained import AbstractConstrained
 from gaussmix.core.covariance.diagonal import Diagonal
+from gaussmix.core.covariance.factor import FACTOR_LETTERS, Factor, factor_class_of_name
 from gaussmix.core.covariance.full import Full
 from gaussmix.core.covariance.oriented import EEV, EVE, EVV, VEE, VEV, VVE
 from gaussmix.core.covariance.spherical import Spherical
@@ -66,7 +67,7 @@ def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
     Parameters
     ----------
     covariance_type : str
-        A key of `STRUCTURES`.
+        A key of `STRUCTURES`, or the name of a factor structure with its number of factors, such as "factor(2)".
 
     Returns
     -------
@@ -78,11 +79,16 @@ def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
     ValueError
         If there is no such name; the message lists all names.
     """
+    factor = factor_class_of_name(covariance_type)
+    if factor is not None:
+        return factor
     try:
         return STRUCTURES[covariance_type]
     except (KeyError, TypeError):
         names = ", ".join(map(repr, STRUCTURES))
-        raise ValueError(f"covariance_type must be one of {names}, got {covariance_type!r}") from None
+        raise ValueError(
+            f'covariance_type must be one of {names}, or "factor" with n_factors, got {covariance_type!r}'
+        ) from None
 
 
 def display_name(covariance_type: str, n_features: int) -> str:
@@ -101,6 +107,8 @@ def display_name(covariance_type: str, n_features: int) -> str:
         Such as "tied (EEE)", "full (VVV)" or "VEV", for any of the names of the structure.
     """
     structure = covariance_class(covariance_type)
+    if issubclass(structure, Factor):
+        return structure.name
     if n_features == 1 and is_model(structure):
         return "tied (E)" if structure.letters[0] == "E" else "full (V)"
     return structure.name if structure.name == structure.letters else f"{structure.name} ({structure.letters})"
@@ -127,29 +135,34 @@ def structure_of(form: Form) -> type[AbstractCovariance]:
 
     Parameters
     ----------
-    form : {"full", "tied", "diagonal", "spherical"}
-        Form of the factors.
+    form : {"full", "tied", "diagonal", "spherical", "factor"}
+        Form of the factors; covariances of factors are promoted to full ones.
 
     Returns
     -------
     subclass of AbstractCovariance
         One of the four structures of scikit-learn.
     """
+    if form == "factor":
+        return Full
     return next(structure for structure in COVARIANCES.values() if structure.form == form)
 
 
 __all__ = [
     "COVARIANCES",
+    "FACTOR_LETTERS",
     "MODELS",
     "STRUCTURES",
     "AbstractConstrained",
     "AbstractCovariance",
     "Diagonal",
+    "Factor",
     "Full",
     "Spherical",
     "Tied",
     "by_name",
     "covariance_class",
+    "factor_class_of_name",
     "is_model",
     "structure_of",
 ]

@@ -92,6 +92,8 @@ class IncompleteEngine(AbstractEngine):
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
     ) -> Moments:
+        if mixture.form == "factor":
+            raise ValueError("factor covariances are fitted to complete rows: fill in the missing values")
         sums = []
         for part, observed in self._with_observed(mixture):
             prior = None if log_prior is None else log_prior[part.positions]
@@ -104,6 +106,7 @@ class IncompleteEngine(AbstractEngine):
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
         shape = (self.n_rows, mixture.n_scores) if want in ("responsibilities", "scores") else (self.n_rows,)
         result: Rows = np.empty(shape, dtype=np.int64 if want == "labels" else np.float64)
+        mixture = mixture.as_full()
         for part, observed in self._with_observed(mixture):
             prior = None if log_prior is None else log_prior[part.positions]
             seen = mixture if observed is None else observed.whitened

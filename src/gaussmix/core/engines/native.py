@@ -13,8 +13,9 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.engines.base import AbstractEngine
-from gaussmix.core.file_pages import FilePages, pieces, rows_of_piece, tell_pass
+from gaussmix.core.engines.factor_pass import accumulate_factors, score_factor_rows
 from gaussmix.core.engines.pass_sums import SEGMENT_ROWS, PassSums
+from gaussmix.core.file_pages import FilePages, pieces, rows_of_piece, tell_pass
 from gaussmix.core.moments import Moments
 from gaussmix.core.processors import processor_share
 from gaussmix.core.row_sampling import draw_rows
@@ -130,6 +131,8 @@ class NativeEngine(AbstractEngine):
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
     ) -> Moments:
+        if mixture.form == "factor":
+            return accumulate_factors(self._exact_rows, mixture, log_prior)
         rough = rough and self.rough_helps and mixture.degrees_of_freedom is None
         plan = plan_pass(mixture, self.n_rows, self.greatest if rough else None)
         sums, begun = PassSums(mixture), None
@@ -201,6 +204,8 @@ class NativeEngine(AbstractEngine):
         )
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
+        if mixture.form == "factor":
+            return score_factor_rows(self._exact_rows, mixture, want, log_prior)
         shape = (self.n_rows, mixture.n_scores) if want in ("responsibilities", "scores") else (self.n_rows,)
         result: Rows = np.empty(shape, dtype=np.int64 if want == "labels" else np.float64)
         background, tails = _packed_background(mixture), self._tails(mixture)
@@ -223,6 +228,16 @@ class NativeEngine(AbstractEngine):
 
     def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
         return draw_rows(self._rows, limit, rng, odds)
+
+    @property
+    def _exact_rows(self) -> WeightedRows:
+        """The rows, if none has missing values or measurement errors."""
+        if self._incomplete:
+            raise ValueError(
+                "factor covariances are for complete rows without measurement errors: fill in missing values, or use "
+                "another covariance_type"
+            )
+        return self._rows
 
     def _tails(self, mixture: WhitenedMixture) -> FloatArray | None:
         """Return the numbers of t distributions (cpp/pass/pass.hpp); those of fewer features for incomplete rows."""

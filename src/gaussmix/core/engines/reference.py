@@ -50,7 +50,7 @@ class ReferenceEngine(AbstractEngine):
             terms = self._terms(mixture)
             scaled = weighted[:, : mixture.n_components] * np.stack([one.u for one in terms], axis=1)
             slopes = np.array([weighted[:, k] @ one.slope for k, one in enumerate(terms)])
-        scatter = [form.scatter_of(whitened[k], scaled[:, k]) for k in range(mixture.n_components)]
+        scatter = [form.scatter_in(whitened[k], scaled[:, k], mixture.factors, k) for k in range(mixture.n_components)]
         return Moments(
             mixture.form,
             counts=weighted[:, : mixture.n_components].sum(axis=0),  # (9.18)

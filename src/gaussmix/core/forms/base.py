@@ -90,6 +90,12 @@ class AbstractForm(ABC):
             Responsibilities times row weights.
         """
 
+    def scatter_in(
+        self, rows: FloatArray, responsibilities: FloatArray, factors: FloatArray, component: int
+    ) -> FloatArray:
+        """Return the scatter of one component as `scatter_of`, for a form whose scatter refers to the factors."""
+        return self.scatter_of(rows, responsibilities)
+
     @abstractmethod
     def total(self, scatters: Sequence[FloatArray]) -> FloatArray:
         """Return the scatter of a mixture from the results of `scatter_of` for each component."""

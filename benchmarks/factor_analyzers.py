@@ -1,0 +1,110 @@
+"""Mixtures of factor analyzers on a wide table: time per pass, and log density of held-out rows.
+
+Rows are simulated: k components in d columns, each with q factors and independent noise. Passes are those of the
+structures of gaussmix at the same mixture, and E-step and M-step of scikit-learn's "diag", in one process and in turn,
+by the time of the processor; each is the least of several rounds. Then each model is fitted to the same rows, and the
+mean log density of other rows is printed.
+
+Run with ``python benchmarks/factor_analyzers.py``; ``--quick`` is a small table.
+"""
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.mixture import GaussianMixture as Peer
+from threadpoolctl import threadpool_limits
+
+from gaussmix import GaussianMixture, Mixture
+from gaussmix.core.covariance import covariance_class
+from gaussmix.core.engines import NativeEngine
+
+
+def population(k: int, d: int, q: int, rng: np.random.Generator) -> Mixture:
+    """Return the mixture of which rows are drawn."""
+    loadings, noise = 0.4 * rng.standard_normal((k, d, q)), rng.uniform(0.5, 1.5, (k, d))
+    covariance = covariance_class(f"factor({q})").from_parts(noise, loadings)
+    return Mixture(np.full(k, 1 / k), 0.15 * rng.standard_normal((k, d)), covariance)
+
+
+def processor_seconds(call: Callable[[], object]) -> float:
+    """Return the processor time of one call."""
+    began = time.process_time()
+    call()
+    return time.process_time() - began
+
+
+def peer_pass(rows: np.ndarray, k: int, kind: str) -> Callable[[], object]:
+    """Return one iteration of scikit-learn from the same clusters."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = Peer(k, covariance_type=kind, max_iter=1, init_params="random_from_data", random_state=0).fit(rows)
+
+    def iterate() -> None:
+        model._m_step(rows, model._e_step(rows)[1])
+
+    return iterate
+
+
+def own_pass(engine: NativeEngine, mixture: Mixture) -> Callable[[], object]:
+    """Return one pass of gaussmix."""
+    whitened = mixture.whitened()
+    return lambda: engine.accumulate(whitened)
+
+
+def time_passes(rows: np.ndarray, model: Mixture, rounds: int) -> dict[str, float]:
+    """Return the least processor time of each kind of pass, in seconds, with one thread."""
+    k, engine, seconds = model.n_components, NativeEngine(rows), {}
+    structures = {"factor": model.covariance, "full": model.covariance.promote_to(covariance_class("full"))}
+    structures["diag"] = model.covariance.promote_to(covariance_class("diag"))
+    calls = {name: own_pass(engine, Mixture(model.weights, model.means, one)) for name, one in structures.items()}
+    calls["scikit-learn diag"] = peer_pass(rows, k, "diag")
+    with threadpool_limits(1):
+        for _ in range(rounds):
+            for name, call in calls.items():
+                if name == "full" and name in seconds:  # takes long
+                    continue
+                seconds[name] = min(seconds.get(name, np.inf), processor_seconds(call))
+    return seconds
+
+
+def held_out(train: np.ndarray, test: np.ndarray, k: int, q: int) -> dict[str, tuple[float, float]]:
+    """Return the mean log density of other rows, and the seconds of the fit, of each model."""
+    results = {}
+    for name in ("factor", "factor-UUC", "factor-CUU", "diag", "tied", "full"):
+        options = {"n_factors": q} if name.startswith("factor") else {}
+        began = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = GaussianMixture(k, covariance_type=name, random_state=0, **options).fit(train)
+        results[name] = model.score(test), time.perf_counter() - began
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a small table")
+    parser.add_argument("--passes-only", action="store_true", help="no fits")
+    options = parser.parse_args()
+    n, d, k, q = (2_000, 100, 3, 3) if options.quick else (20_000, 784, 10, 10)
+    n_fit = 1_500 if options.quick else 8_000
+    rng = np.random.default_rng(0)
+    model = population(k, d, q, rng)
+    rows, _ = model.sample(n, rng)
+    print(f"passes: N={n:,}, d={d}, k={k}, q={q}, one thread, processor time")
+    seconds = time_passes(rows, model, 2 if options.quick else 3)
+    for name, each in seconds.items():
+        print(f"  {name:<20}{each:9.4f} s{each / seconds['factor']:10.2f} times factor", flush=True)
+    if options.passes_only:
+        return
+    test, _ = model.sample(n // 2, rng)
+    print(f"fits to {n_fit:,} rows: log density of {len(test):,} other rows, nats per row")
+    print(f"  {'the population':<20}{model.log_density(test).mean():12.2f}")
+    for name, (score, took) in held_out(rows[:n_fit], test, k, q).items():
+        print(f"  {name:<20}{score:12.2f}{took:10.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Search for the best mixture of factor analyzers."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.engines import AbstractEngine, NativeEngine
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.acceleration import AbstractAccelerator
+from gaussmix.fitting.batch import MOST_FEATURES
+from gaussmix.fitting.degeneracy import examine_factors
+from gaussmix.fitting.em import Fit
+from gaussmix.fitting.factor_acceleration import FactorAccelerator
+from gaussmix.fitting.factor_starts import draw_factor_starts
+from gaussmix.fitting.factor_step import FactorUpdate
+from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.multistart import LAST, Multistart, SearchSettings
+from gaussmix.fitting.runs import FittedRun, Run
+from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.search_result import SearchResult
+from gaussmix.fitting.stopping import RemainingGain, Stop, StoppingRule
+
+_FEW_STARTS = 4  # of the first kinds, with many columns, unless the caller gives a number
+_MOST_ROWS, _ENOUGH_NUMBERS = 20_000, 4_000_000  # of the rows that are searched; rows times columns
+_LEAST_PER_COMPONENT = 400  # rows that are searched, for each component
+_NEAR = RemainingGain(0.1)  # nats; optima are ranked on the rows that are searched
+
+
+class FactorMultistart(Multistart):
+    """Runs of a search over mixtures of factor analyzers."""
+
+    def _fit(
+        self,
+        engine: AbstractEngine,
+        mixture: Mixture,
+        max_iter: int,
+        rule: StoppingRule | None,
+        earlier: Fit | None = None,
+        accelerator: AbstractAccelerator | None = None,
+    ) -> Fit:
+        assert isinstance(self.update, FactorUpdate)
+        if accelerator is None and rule and self.settings.accelerate:
+            accelerator = FactorAccelerator(self.update)
+        return super()._fit(engine, mixture, max_iter, rule, earlier, accelerator)
+
+    def _record(self, fit: Fit) -> Run:
+        run = FittedRun(examine_factors(fit.mixture, fit.moments.counts), fit)
+        self.keep(run)
+        if fit.stop is Stop.INTERRUPTED:
+            raise KeyboardInterrupt
+        return run
+
+
+def find_factor_optimum(
+    engine: AbstractEngine,
+    structure: type[AbstractCovariance],
+    n_components: int,
+    update_for: Callable[[Sample, FloatArray], MaximumLikelihood],
+    settings: SearchSettings,
+    seed: int,
+) -> SearchResult:
+    """Search for the best optimum of a mixture of factor analyzers: several starts, of which the best two converge.
+
+    Nothing has d x d numbers. If there are many rows, a sample is searched, and EM on all rows starts from its optimum.
+
+    Parameters
+    ----------
+    engine : AbstractEngine
+        Engine with the rows.
+    structure : subclass of Factor
+        Covariance structure.
+    n_components : int
+        Number of components.
+    update_for : callable
+        Function that returns the M-step for a `Sample` and the standard deviations (d,) within clusters.
+    settings : SearchSettings
+        Settings of all runs.
+    seed : int
+        Seed of the random streams.
+
+    Returns
+    -------
+    SearchResult
+        The result, with components in order of descending weight.
+    """
+    streams = _streams(seed)
+    enough = max(_ENOUGH_NUMBERS // engine.n_features, _LEAST_PER_COMPONENT * n_components)
+    limit = min(_MOST_ROWS, enough)
+    data = Sample.of(engine.sample_rows(limit, next(streams)), "diagonal")
+    all_rows = data.rows.n_rows == engine.n_rows
+    deviations = data.root_within(n_components, "diagonal", next(streams))
+    update = update_for(data, deviations)
+    searched = engine if all_rows else NativeEngine.of(data.rows)
+    search = FactorMultistart(searched, data, update, deviations, settings, _NEAR)
+    last = search if all_rows else replace(search, engine=engine)
+    is_wide = engine.n_features > MOST_FEATURES and not settings.all_starts
+    n_starts = min(settings.n_starts, 1 if n_components == 1 else _FEW_STARTS if is_wide else settings.n_starts)
+    runs: list[Run] = []
+    try:
+        starts = draw_factor_starts(data, structure, n_components, n_starts, streams)
+        runs = search.race_in_order(starts, must_be_sound=False)
+        found = runs[0]
+        reached = found if all_rows else last.run(found.mixture, min(LAST, settings.max_iter))
+        best = last.go_on(reached, settings.max_iter, rule=settings.rule)
+    except KeyboardInterrupt:
+        if search.best is None:
+            raise
+        best = last.best or replace(last, settings=replace(settings, watch=None)).run(search.best.mixture, 0)
+        best = FittedRun(best.soundness, best.fit.stopped_by(Stop.INTERRUPTED))
+        found = best
+    order = np.argsort(-best.mixture.weights, kind="stable")
+    optima = [run.fit.moments.log_likelihood for run in runs for _ in range(max(run.n_starts, 1))]
+    fit, soundness = best.fit.reordered(order), best.soundness.reordered(order)
+    return SearchResult.of(fit, update, soundness, optima, found.fit, None)
+
+
+def _streams(seed: int) -> Iterator[np.random.Generator]:
+    """Yield the random streams of a search, keyed by the seed and their number."""
+    for at in itertools.count():
+        yield np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64)))
