@@ -20,7 +20,8 @@ class NearestTile {
       const unsigned lanes = count <= n ? 0u : (1u << smaller(count - n, kLanes)) - 1;
       find_best(tile, n);
       if (to.differences) relate(tile, n, lanes, is_taken, to);
-      const Pack least = fetch(best_ + (n_kept_ - 1) * kLanes);
+      // Like the sums, candidates leave out what is negligible.
+      const Pack least = larger(fetch(best_ + (n_kept_ - 1) * kLanes), fetch(best_) + kLogNegligible);
       int* const found = n_found_ + n;
       for (int i = 0; i < kLanes; ++i) found[i] = 0;
       for (int k = 0; k < tile.n_components; ++k) {

@@ -74,10 +74,7 @@ class Search {
       ++stamp_;
       const std::int32_t* own = candidates.components + std::size_t{strays_[s]} * candidates.n_kept;
       for (int i = 0; i < candidates.n_kept && own[i] >= 0; ++i) add(own[i]);
-      if (!look_.n_listed) continue;
-      for (int i = 0; i < candidates.n_kept && own[i] >= 0; ++i) {
-        look_around(look_, k, own[i], add);
-      }
+      if (look_.n_listed && own[0] >= 0) look_around(look_, k, own[0], add);
     }
     pairs_.begin_of_row.push_back(static_cast<std::uint32_t>(pairs_.component.size()));
   }
@@ -156,9 +153,9 @@ class Search {
     const double greatest = best_.empty() ? kNone : pairs_.score[best_[0]];
     double sum = 0.0, information = 0.0;
     for (int i = 0; i < most; ++i) {
-      const bool is_there = i < static_cast<int>(best_.size());
-      own[i] = is_there ? pairs_.component[best_[i]] : -1;
-      const double below = is_there && greatest > kNone ? pairs_.score[best_[i]] - greatest : kNone;
+      const bool is_scored = i < static_cast<int>(best_.size()) && greatest > kNone;
+      const double below = is_scored ? pairs_.score[best_[i]] - greatest : kNone;
+      own[i] = i == 0 ? pairs_.component[best_[0]] : below >= kLogNegligible ? pairs_.component[best_[i]] : -1;
       shares[i] = below == 0.0 ? 1.0 : below >= kLogNegligible ? std::exp(below) : 0.0;
       sum += shares[i];
       if (shares[i] > 0.0) information += shares[i] * below;

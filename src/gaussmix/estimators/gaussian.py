@@ -13,7 +13,7 @@ from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class, structure_of
 from gaussmix.core.engines import engine_for
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.number_checks import require_unmasked
+from gaussmix.core.number_checks import as_numbers, require_unmasked
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, IntArray, Random
 from gaussmix.core.warning_values import warn
@@ -35,16 +35,20 @@ from gaussmix.estimators.parameter_checks import (
     with_given_parameters,
 )
 from gaussmix.estimators.rollback import RestoredOnFailure
+from gaussmix.estimators.truncation_checks import check_truncation, require_truncated_rows
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_mixture import GivenStarts, fit_mixture
 from gaussmix.fitting.fit_result import FitResult
+from gaussmix.fitting.flat_start import flat_start
 from gaussmix.fitting.initialization import Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
+from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
 from gaussmix.fitting.stopping import Stop
+from gaussmix.fitting.truncated_fit import candidates_of
 
 
 class GaussianMixture(
@@ -136,6 +140,10 @@ class GaussianMixture(
         ``precisions_init`` and ``weights_init``. With noise, weights are shares of the other rows.
     prior : NormalInverseWishart, optional
         Prior with given numbers; the fit has the greatest posterior density.
+    truncation : "auto" or int, optional
+        For hundreds or thousands of components: the number of components that have a responsibility for a row during
+        the fit (docs/thousands-of-components.md). "auto" finds it. The result and all methods are exact. By default,
+        all components.
 
     Attributes
     ----------
@@ -231,6 +239,7 @@ class GaussianMixture(
         equal_weights: bool = False,
         fixed: Mapping[str, Any] | None = None,
         prior: NormalInverseWishart | None = None,
+        truncation: int | str | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -257,6 +266,7 @@ class GaussianMixture(
         self.equal_weights = equal_weights
         self.fixed = fixed
         self.prior = prior
+        self.truncation = truncation
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
         """Fit the mixture to rows.
@@ -328,10 +338,12 @@ class GaussianMixture(
     def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
         check_gaussian_mixture(self)
         constraints = check_constraints(self)
+        check_truncation(self)
         rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
         require_observed_columns(rows)
         require_enough_rows(rows, self.n_components)
         require_constrained_rows(self, rows)
+        require_truncated_rows(self.truncation, rows)
         require_order(self.order_by, rows.names, rows.n_features)
         previous = self._previous_result(rows.n_features)
         rng = check_random_state(self.random_state)
@@ -417,7 +429,7 @@ class GaussianMixture(
     ) -> FitSettings:
         n_init = self.n_init if previous is None and self._is_drawn else 1
         search = search_settings(
-            n_starts=n_starts_for(self.n_components, n_init, search=starts is None),
+            n_starts=n_starts_for(self.n_components, n_init, search=starts is None and not self._is_truncated),
             all_starts=not isinstance(n_init, str),
             tol=self.tol,
             max_iter=self.max_iter,
@@ -429,13 +441,33 @@ class GaussianMixture(
         structure, trim = covariance_class(self.covariance_type), None if self.trim is None else float(self.trim)
         volume = None if self.noise is None else self.noise_volume
         known = constraints or Constraints()
-        return FitSettings(structure, self.n_components, reg_covar, search, volume, None, known, self.prior, trim)
+        return FitSettings(
+            structure,
+            self.n_components,
+            reg_covar,
+            search,
+            volume,
+            None,
+            known,
+            self.prior,
+            trim,
+            self.truncation if self.truncation is None or isinstance(self.truncation, str) else int(self.truncation),
+        )
+
+    @property
+    def _is_truncated(self) -> bool:
+        return candidates_of(self.truncation, self.n_components) is not None
 
     def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)
         given = (self.weights_init, self.means_init, self.precisions_init)
         drawn = None
-        if any(parameter is None for parameter in given):
+        if any(parameter is None for parameter in given) and self._is_truncated:
+            sample = Sample.of(engine_for(rows).sample_rows(rows.n_rows, rng), structure.form)
+            means = None if self.means_init is None else as_numbers(self.means_init, "means_init")
+            seed = np.random.default_rng(rng.randint(2**31))
+            drawn = flat_start(sample, structure, self.n_components, seed, means)
+        elif any(parameter is None for parameter in given):
             if isinstance(self.init_params, str):
                 method: Method = "kmeans" if self.init_params == "auto" else self.init_params  # type: ignore[assignment]
                 membership = draw_membership(engine_for(rows), self.n_components, method, rng)

@@ -1,5 +1,6 @@
 """Fitting of a mixture to a table: redundant columns, repeated rows, search or given starts."""
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -9,7 +10,15 @@ import numpy as np
 
 from gaussmix.core.background import Background
 from gaussmix.core.covariance import structure_of
-from gaussmix.core.engines import AbstractEngine, TrimmedEngine, Trimming, distinct_rows, engine_for
+from gaussmix.core.covariance.deviations import whiten_by
+from gaussmix.core.engines import (
+    AbstractEngine,
+    NativeEngine,
+    TrimmedEngine,
+    Trimming,
+    distinct_rows,
+    engine_for,
+)
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -18,6 +27,7 @@ from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.degeneracy import examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.fit_result import FitResult
+from gaussmix.fitting.flat_start import flat_start, typical_distance
 from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import POLISHING
@@ -30,10 +40,13 @@ from gaussmix.fitting.settings import FitSettings
 from gaussmix.fitting.split_merge import propose_refills
 from gaussmix.fitting.stopping import ParameterDistance, Stop
 from gaussmix.fitting.trimmed_search import find_trimmed_optimum
+from gaussmix.fitting.truncated_fit import TruncatedFit, candidates_of
 
 NOISE_OF_STARTS = 0.1
 """Weight of the noise of starts that a caller provides without noise."""
 
+_SAMPLED_PER_COMPONENT = 20  # rows of which starts of truncated fits are drawn
+_MEASURED = 2_000  # rows
 _HUGE_WEIGHT = 1e150  # weights of such a mean are divided by it: their products with squares overflow
 
 
@@ -98,8 +111,11 @@ def fit_mixture(
     engine = engine_for(passed)
     background = None if settings.noise_volume is None else region_of(kept, settings.noise_volume)
     trimming = None if settings.trim is None else Trimming.of(settings.trim, kept)
+    n_candidates = candidates_of(settings.truncation, settings.n_components)
     with one_blas_thread(*rows.shape):
-        if starts is not None:
+        if n_candidates is not None:
+            search = _fit_truncated(passed, kept.total, settings, rng, starts, n_candidates)
+        elif starts is not None:
             used = engine if trimming is None else TrimmedEngine(passed, engine, trimming)
             search = _fit_from_starts(used, kept, settings, starts, background)
         elif trimming is not None:
@@ -116,6 +132,33 @@ def fit_mixture(
         else:
             search = _search(engine, kept.total, settings, rng, background)
         return FitResult.of(search, rows, columns, trim=settings.trim)
+
+
+def _fit_truncated(
+    rows: WeightedRows,
+    weight: float,
+    settings: FitSettings,
+    rng: np.random.RandomState,
+    starts: GivenStarts | None,
+    n_candidates: int,
+) -> SearchResult:
+    k, form = settings.n_components, settings.structure.form
+    engine, random = NativeEngine.of(rows), np.random.default_rng(int(rng.randint(2**31)))
+    sample = Sample.of(engine.sample_rows(max(ALL_ROWS, _SAMPLED_PER_COMPONENT * k), random), form)
+    first = flat_start(sample, settings.structure, k, random)
+    root = (
+        typical_distance(sample.whitened[:_MEASURED], whiten_by(first.means - sample.center, sample.root)) * sample.root
+    )
+    update = settings.update_for(weight, sample, root)
+    pending = [first]
+
+    def draw() -> Mixture:
+        if starts is not None:
+            return starts.draw(rows, update)
+        return pending.pop() if pending else flat_start(sample, settings.structure, k, random)
+
+    fit = TruncatedFit(rows, engine, update, settings.search, n_candidates, isinstance(settings.truncation, str))
+    return fit.run(draw, root, -math.inf if starts is None else starts.previous_log_likelihood)
 
 
 def _search(

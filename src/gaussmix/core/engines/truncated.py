@@ -12,7 +12,6 @@ import numpy as np
 import gaussmix.core._native as _native
 from gaussmix.core.engines.base import AbstractEngine
 from gaussmix.core.engines.native import NativeEngine
-from gaussmix.core.forms import FORMS
 from gaussmix.core.moments import Moments
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random, Rows, SmallIntArray, Want
@@ -127,19 +126,23 @@ class TruncatedEngine(AbstractEngine):
         result[self._order] = self._candidates
         return result
 
-    def widen(self, n_candidates: int) -> None:
-        """Keep more candidates from the next pass on.
+    def widen(self, n_candidates: int, n_neighbors: int) -> None:
+        """Keep more candidates, and look at more neighbors, from the next pass on.
 
         Parameters
         ----------
-        n_candidates : int
-            Their number.
+        n_candidates, n_neighbors : int
+            Their numbers, at least the current ones.
         """
         assert self._candidates is not None
+        assert self._neighbors is not None
+        further = np.full((len(self._neighbors), n_neighbors), -1, dtype=np.int32)
+        further[:, : self._neighbors.shape[1]] = self._neighbors
+        self._neighbors = further
         wider = np.full((self.n_rows, n_candidates), -1, dtype=np.int32)
         wider[:, : self.truncation.n_candidates] = self._candidates
         self._candidates = wider
-        self.truncation = replace(self.truncation, n_candidates=n_candidates)
+        self.truncation = replace(self.truncation, n_candidates=n_candidates, n_neighbors=n_neighbors)
         self._n_passes = 0
 
     def audit(self, mixture: WhitenedMixture, most_lost: float) -> Audit:
@@ -243,7 +246,7 @@ class TruncatedEngine(AbstractEngine):
 
 
 def cut_blocks(labels: SmallIntArray) -> IntArray:
-    """Return the first row of each block (b + 1,), and the number of rows: runs of equal labels, or several short ones."""
+    """Return the first rows (b + 1,) of the blocks, and the number of rows. Short runs of equal labels are joined."""
     ends = [*(np.flatnonzero(labels[1:] != labels[:-1]) + 1).tolist(), len(labels)]
     cuts = [0]
     for end in ends:
