@@ -19,7 +19,7 @@ class NearestTile {
     for (int n = 0; n < tile.size; n += kLanes) {
       const unsigned lanes = count <= n ? 0u : (1u << smaller(count - n, kLanes)) - 1;
       find_best(tile, n);
-      if (to.differences) relate(tile, n, lanes, is_taken, to);
+      if (to.remoteness) relate(tile, n, lanes, is_taken, to);
       // Like the sums, candidates leave out what is negligible.
       const Pack least = larger(fetch(best_ + (n_kept_ - 1) * kLanes), fetch(best_) + kLogNegligible);
       int* const found = n_found_ + n;
@@ -72,19 +72,17 @@ class NearestTile {
   }
 
   void relate(const Tile tile, int n, unsigned lanes, const unsigned char* is_taken, const Nearest& to) {
-    constexpr Real kMost = 1e9;  // also of a component of weight zero
     const int k_count = tile.n_components;
     for (unsigned left = lanes; left; left &= left - 1) {
       const int i = __builtin_ctz(left);
       if (!is_taken[n + i] || !(best_[i] > -kInfinity)) continue;
       const int label = static_cast<int>(label_[n + i]);
       const Real greatest = best_[i];
-      double* differences = to.differences + static_cast<std::size_t>(label) * k_count;
+      double* sums = to.remoteness + static_cast<std::size_t>(label) * k_count;
       const Real* score = tile.of(0) + n + i;
       to.n_rows[label] += 1.0;
       for (int k = 0; k < k_count; ++k) {
-        const Real difference = greatest - score[static_cast<std::size_t>(k) * tile.size];
-        differences[k] += difference < kMost ? difference : kMost;
+        sums[k] += remoteness(greatest - score[static_cast<std::size_t>(k) * tile.size]);
       }
     }
   }

@@ -46,18 +46,18 @@ void BlockPass::run(std::size_t begin, std::size_t end, BlockSums& to) {
   double* sums = to.sums.of(layout.partial);
   std::fill(sums, sums + layout.partial, 0.0);
   to.pad = kernels_.pad;
-  if (relate_) differences_.assign(n_listed * (n_listed + 1), 0.0);
-  double* n_rows = relate_ ? differences_.data() : nullptr;
-  double* differences = relate_ ? n_rows + n_listed : nullptr;
+  if (relate_) remoteness_.assign(n_listed * (n_listed + 1), 0.0);
+  double* n_rows = relate_ ? remoteness_.data() : nullptr;
+  double* remote = relate_ ? n_rows + n_listed : nullptr;
   const Nearest nearest{candidates_.n_kept, to.listed.data(), candidates_.components,
-                        is_taken_.data(),   n_rows,           differences};
+                        is_taken_.data(),   n_rows,           remote};
   double* scratch = scratch_.of(kernels_.nearest_scratch(part, candidates_.n_kept));
   kernels_.accumulate_nearest(rows_, part, packed, begin, end, nearest, scratch, sums);
   if (!relate_) return;
   for (std::size_t a = 0; a < n_listed; ++a) {
     if (n_rows[a] == 0.0) continue;
     for (std::size_t b = 0; b < n_listed; ++b) {
-      to.relations.push_back({to.listed[a], to.listed[b], differences[a * n_listed + b], n_rows[a]});
+      to.relations.push_back({to.listed[a], to.listed[b], remote[a * n_listed + b], n_rows[a]});
     }
   }
 }

@@ -62,7 +62,7 @@ class BlockPass {
   std::vector<std::uint32_t> n_rows_, n_best_;
   std::vector<std::int32_t> present_;
   std::vector<unsigned char> is_taken_;
-  std::vector<double> offsets_, means_, factors_, differences_;
+  std::vector<double> offsets_, means_, factors_, remoteness_;
   Grown packed_, scratch_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "threads.hpp"
 #include "truncated/look.hpp"
+#include "truncated/nearest.hpp"
 #include "truncated/one_component.hpp"
 
 namespace gaussmix {
@@ -171,7 +172,7 @@ class Search {
     result.entropy += weight * (std::log(sum) - information / sum);
   }
 
-  // Sums up how much better rows fit their best component than the others that were scored.
+  // Sums up how remote the components that were scored are from the best ones.
   void relate_rows(std::size_t begin, std::size_t end, const Candidates& candidates, std::vector<Relation>& to) {
     const std::size_t n_rows = end - begin;
     by_best_.resize(n_rows);
@@ -197,14 +198,13 @@ class Search {
           to.push_back({best, other, 0.0, 0.0});
         }
         Relation& relation = to[relation_[other]];
-        relation.difference += std::min(greatest - pairs_.score[at], kMostDifference);
+        relation.remoteness += remoteness(greatest - pairs_.score[at]);
         relation.n_rows += 1.0;
       }
     }
   }
 
   static constexpr int kFew = 32;
-  static constexpr double kMostDifference = 1e9;  // also of a component of weight zero
 
   const Rows& rows_;
   const Neighborhoods& look_;

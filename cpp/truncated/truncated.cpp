@@ -77,13 +77,13 @@ void rebuild_neighbors(const std::vector<Relation>& relations, int n_components,
         place[relation.other] = merged.size();
         merged.push_back({relation.of, relation.other, 0.0, 0.0});
       }
-      merged[place[relation.other]].difference += relation.difference;
+      merged[place[relation.other]].remoteness += relation.remoteness;
       merged[place[relation.other]].n_rows += relation.n_rows;
     }
     others.clear();
     for (const Relation& relation : merged) {
       const bool itself = relation.other == static_cast<std::int32_t>(c);
-      others.push_back({itself ? -1.0 : relation.difference / relation.n_rows, relation.other});
+      others.push_back({itself ? -1e300 : relation.remoteness / relation.n_rows, relation.other});
     }
     const std::size_t kept = std::min<std::size_t>(n_listed, others.size());
     std::partial_sort(others.begin(), others.begin() + kept, others.end());

@@ -27,10 +27,10 @@ struct Candidates {
   std::int32_t* components;  // (n, n_kept)
 };
 
-// How much better rows of component `of` fit it than another component, over some rows.
+// How remote a component is from the rows whose best one is `of` (nearest.hpp).
 struct Relation {
   std::int32_t of, other;
-  double difference;  // sum of the differences of the scores
+  double remoteness;  // sum over some of these rows
   double n_rows;
 };
 
@@ -46,7 +46,7 @@ struct TruncatedSums {
 void accumulate_truncated(const Rows& rows, const Mixture& mixture, std::int64_t n_blocks, const std::int64_t* blocks,
                           const Neighborhoods& look, int n_threads, const Candidates& candidates, TruncatedSums& to);
 
-// Replaces the neighbors of each component by the component itself and those whose mean difference is least. A component
+// Replaces the neighbors of each component by the component itself and those of least mean remoteness. A component
 // of which nothing is known keeps them. `relations` are in the order of a pass.
 void rebuild_neighbors(const std::vector<Relation>& relations, int n_components, int n_listed,
                        std::int32_t* neighbors);

@@ -22,6 +22,8 @@ _LEAST_BLOCK, _MOST_BLOCK = 128, 1024  # rows
 _MOST_STRAYS = 0.05  # of the rows, before they are sorted again
 _ALWAYS_SEARCHED = 8  # passes
 _SEARCH_EVERY = 3  # pass after these
+_PROBED_PAIRS, _LEAST_PROBED = 1_000_000, 200  # rows times components, and rows, that a search scores exactly
+_COMMON, _MISSED = 12, 1e-3  # components that all rows look at, and the probability of one that is missed
 _AUDIT_PAIRS = 4_000_000  # rows times components of an audit
 _LEAST_AUDITED, _MOST_AUDITED = 200, 4_000  # rows
 
@@ -105,7 +107,8 @@ class TruncatedEngine(AbstractEngine):
         if self._candidates is None:
             self._begin(mixture)
         search = self._n_passes < _ALWAYS_SEARCHED or self._n_passes % _SEARCH_EVERY == 0
-        moments = self._pass(mixture, self._neighbors if search else None, self.truncation.n_random)
+        look = self._places_to_look(mixture) if search else None
+        moments = self._pass(mixture, look, self.truncation.n_random)
         self._n_passes += 1
         if self.share_of_strays > _MOST_STRAYS or (self._n_passes & (self._n_passes - 1)) == 0:
             self._sort_rows()
@@ -172,6 +175,38 @@ class TruncatedEngine(AbstractEngine):
         enough = np.average(1 - best.cumsum(axis=1), axis=0, weights=weights) <= most_lost
         lost = float(np.average(np.maximum(1 - kept, 0.0), weights=weights))
         return Audit(lost, int(enough.argmax()) + 1 if enough.any() else k, len(some))
+
+    def _places_to_look(self, mixture: WhitenedMixture) -> SmallIntArray:
+        """Return the neighbors (k, g) of each component, and what some rows miss.
+
+        Exact responsibilities of some rows tell which components have a large share but are not candidates. Wide
+        components are missed by rows of many others: those that are missed most become neighbors of all components,
+        and others those of the best components of the rows.
+        """
+        assert self._candidates is not None
+        assert self._neighbors is not None
+        k = mixture.n_components
+        count = min(self.n_rows, max(_PROBED_PAIRS // k, _LEAST_PROBED))
+        rng = np.random.default_rng((self.truncation.seed, self._n_passes))
+        some = np.sort(rng.integers(self.n_rows, size=count))
+        shares = NativeEngine(self._values[some]).score_rows(mixture, "responsibilities")
+        best = shares.argmax(axis=1)
+        own = self._candidates[some]
+        rows, columns = np.nonzero(own >= 0)
+        shares[rows, own[rows, columns]] = 0.0
+        missed = shares.sum(axis=0)
+        everywhere = np.argsort(-missed, kind="stable")[:_COMMON]
+        wide = np.where(missed[everywhere] > _MISSED, everywhere, -1)
+        rows, others = np.nonzero(shares > _MISSED)
+        order = np.argsort(-shares[rows, others], kind="stable")
+        rows, others = rows[order], others[order]
+        of, first = np.unique(best[rows], return_index=True)
+        here = np.full((k, 1), -1)
+        here[of, 0] = others[first]
+        wide = np.tile(wide[wide >= 0], (k, 1))
+        both = np.concatenate([self._neighbors, wide, here], axis=1)
+        order = np.argsort(both < 0, axis=1, kind="stable")
+        return np.ascontiguousarray(np.take_along_axis(both, order, axis=1), dtype=np.int32)
 
     def _pass(self, mixture: WhitenedMixture, neighbors: SmallIntArray | None, n_random: int) -> Moments:
         assert self._candidates is not None
