@@ -20,9 +20,11 @@ from gaussmix.fitting.stopping import RemainingGain, StoppingRule
 MOST_LOST = 1e-4
 """Mean probability of components that are not candidates, up to which "auto" keeps the number of candidates."""
 
-_FIRST_CANDIDATES = 3
+_FIRST_CANDIDATES = 5
 _LEAST_NEIGHBORS = 12
 _NEIGHBORS_PER_CANDIDATE = 2
+_MORE_NEIGHBORS = 4
+_EXACT_SHARE = 0.25
 _ROUNDS = 6
 _REMAINING = 1e-4  # nats per row, where the default rule of an exact fit has 1e-4 nats over all rows
 
@@ -45,7 +47,8 @@ def candidates_of(truncation: int | str | None, n_components: int) -> int | None
     if truncation is None:
         return None
     if isinstance(truncation, str):
-        return None if _looks_at_most(_FIRST_CANDIDATES, n_components) else _FIRST_CANDIDATES
+        is_exact = _looks_at_most(_FIRST_CANDIDATES, neighbors_for(_FIRST_CANDIDATES), n_components)
+        return None if is_exact else _FIRST_CANDIDATES
     return None if truncation >= n_components else truncation
 
 
@@ -54,8 +57,9 @@ def neighbors_for(n_candidates: int) -> int:
     return max(_LEAST_NEIGHBORS, _NEIGHBORS_PER_CANDIDATE * n_candidates)
 
 
-def _looks_at_most(n_candidates: int, n_components: int) -> bool:
-    return n_candidates * neighbors_for(n_candidates) >= n_components / 2
+def _looks_at_most(n_candidates: int, n_neighbors: int, n_components: int) -> bool:
+    """Return whether a truncated pass would take about as long as an exact one."""
+    return n_candidates + n_neighbors >= _EXACT_SHARE * n_components
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +128,9 @@ class TruncatedFit:
         for _ in range(_ROUNDS):
             if not self.is_adaptive or audit.lost <= MOST_LOST or fit.stop.is_cut_short:
                 break
-            kept = max(audit.n_needed, kept + 1) if audit.n_needed > kept else kept
-            n_neighbors = max(neighbors_for(kept), 2 * engine.truncation.n_neighbors)
-            if kept * n_neighbors >= start.n_components / 2:
+            kept = max(audit.n_needed, kept + 1)
+            n_neighbors = max(neighbors_for(kept), engine.truncation.n_neighbors + _MORE_NEIGHBORS)
+            if _looks_at_most(kept, n_neighbors, start.n_components):
                 exact = fit_em(
                     self.engine,
                     self.update,
