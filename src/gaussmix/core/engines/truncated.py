@@ -106,7 +106,8 @@ class TruncatedEngine(AbstractEngine):
             raise ValueError("a truncated pass takes normal components, without noise and without log priors")
         if self._candidates is None:
             self._begin(mixture)
-        search = self._n_passes < _ALWAYS_SEARCHED or self._n_passes % _SEARCH_EVERY == 0
+        is_everywhere = self.truncation.n_neighbors >= mixture.n_components
+        search = is_everywhere or self._n_passes < _ALWAYS_SEARCHED or self._n_passes % _SEARCH_EVERY == 0
         look = self._places_to_look(mixture) if search else None
         moments = self._pass(mixture, look, self.truncation.n_random)
         self._n_passes += 1
@@ -247,6 +248,10 @@ class TruncatedEngine(AbstractEngine):
         center = mixture.means.mean(axis=0)
         means = (mixture.means - center) * scale
         self._neighbors = nearest_components(means, min(self.truncation.n_neighbors, k))
+        if kept == k:
+            self._candidates = np.tile(np.arange(k, dtype=np.int32), (self.n_rows, 1))
+            self._blocks = cut_blocks(self._candidates[:, 0])
+            return
         members, centers = groups_of(means)
         first = members[:, 0]
         near = nearest_components(centers, min(_SEARCHED_GROUPS, len(centers)))
