@@ -17,6 +17,17 @@ using In = nanobind::ndarray<const double, nanobind::c_contig, nanobind::device:
 using Out = nanobind::ndarray<double, nanobind::c_contig, nanobind::device::cpu>;
 using Labels = nanobind::ndarray<std::int64_t, nanobind::c_contig, nanobind::device::cpu>;
 
+// A table of rows in its own type.
+using Table = nanobind::ndarray<nanobind::ro, nanobind::ndim<2>, nanobind::c_contig, nanobind::device::cpu>;
+
+inline gaussmix::Scalar scalar_of(const Table& rows) {
+  if (rows.dtype() == nanobind::dtype<float>()) return gaussmix::Scalar::float32;
+  if (rows.dtype() == nanobind::dtype<double>()) return gaussmix::Scalar::float64;
+  if (rows.dtype() == nanobind::dtype<std::uint8_t>()) return gaussmix::Scalar::uint8;
+  if (rows.dtype() == nanobind::dtype<std::uint16_t>()) return gaussmix::Scalar::uint16;
+  throw nanobind::type_error("rows must be float32, float64, uint8 or uint16");
+}
+
 inline gaussmix::Form form_of(const std::string& form) {
   if (form == "full") return gaussmix::Form::full;
   if (form == "tied") return gaussmix::Form::tied;

@@ -26,20 +26,12 @@
 #include "released.hpp"
 #include "search_bindings.hpp"
 #include "threads.hpp"
+#include "truncated_bindings.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace {
-
-using Table = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-gaussmix::Scalar scalar_of(const Table& rows) {
-  if (rows.dtype() == nb::dtype<float>()) return gaussmix::Scalar::float32;
-  if (rows.dtype() == nb::dtype<double>()) return gaussmix::Scalar::float64;
-  if (rows.dtype() == nb::dtype<std::uint8_t>()) return gaussmix::Scalar::uint8;
-  if (rows.dtype() == nb::dtype<std::uint16_t>()) return gaussmix::Scalar::uint16;
-  throw nb::type_error("rows must be float32, float64, uint8 or uint16");
-}
 
 gaussmix::Noise noise_of(const std::optional<In>& noise, std::size_t n_rows, std::size_t n_features) {
   if (!noise) return gaussmix::Noise::none;
@@ -380,6 +372,7 @@ NB_MODULE(_native, module) {
   bind_search(module);
   bind_cells(module);
   bind_conditional(module);
+  bind_truncated(module);
   module.def("em_constants", &em_constants, "Return the constants of compiled EM by name (cpp/em/constants.hpp).");
   module.def(
       "block_rows",

@@ -10,6 +10,7 @@
 #include "kernels/conditional_tile.hpp"
 #include "kernels/form_incomplete.hpp"
 #include "kernels/form_incomplete_axes.hpp"
+#include "kernels/nearest_tile.hpp"
 #endif
 #include "kernels/form_medium.hpp"
 #include "kernels/form_small.hpp"
@@ -160,6 +161,8 @@ void accumulate_together(const Rows& rows, const Mixture& m, const double* packe
 constexpr auto score = nullptr;
 constexpr auto condition_scratch = nullptr;
 constexpr auto condition = nullptr;
+constexpr auto nearest_scratch = nullptr;
+constexpr auto accumulate_nearest = nullptr;
 #else
 void score(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
            double* scratch, const Scores& out) {
@@ -206,6 +209,40 @@ void condition(const Rows& rows, const Mixture& m, const double* packed, std::si
     conditional.write(first, count, to);
   }
 }
+
+std::size_t nearest_scratch(const Mixture& m, int n_kept) {
+  Arena arena(nullptr);
+  Kernel form(m, form_for(m), nullptr, arena, true);
+  const NearestTile nearest(n_kept, (*form).tile, arena);
+  return arena.used();
+}
+
+void accumulate_nearest(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
+                        const Nearest& to, double* scratch, double* sums) {
+  Arena arena(scratch);
+  Kernel form(m, form_for(m), packed, arena, true);
+  FormKernel& kernel = *form;
+  NearestTile nearest(to.n_kept, kernel.tile, arena);
+  const Partial partial(m, sums);
+  for (std::size_t first = begin; first < end; first += kernel.tile.size) {
+    const int count = rows_of_tile(kernel, first, end);
+    const unsigned char* is_taken = to.is_taken + (first - begin);
+    kernel.load(rows, first, count);
+    prefetch_rows(rows, first + count, end, kernel.tile.size);
+    load_weights(rows, first, count, kernel.tile);
+    for (int n = 0; n < count; ++n) {
+      if (!is_taken[n]) kernel.tile.weight[n] = 0.0;
+    }
+    kernel.score();
+    nearest.keep(kernel.tile, count, first, is_taken, to);
+    double log_likelihood = 0.0, entropy = 0.0;
+    normalize(kernel.tile, 0, kernel.tile.size, log_likelihood, entropy);
+    *partial.log_likelihood += log_likelihood;
+    *partial.entropy += entropy;
+    kernel.add(partial);
+  }
+  kernel.finish(partial);
+}
 #endif
 
 #define GAUSSMIX_TEXT(name) #name
@@ -220,6 +257,7 @@ const Kernels GAUSSMIX_TABLE(GAUSSMIX_ISA) = {GAUSSMIX_NAME(GAUSSMIX_ISA), GAUSS
                                               GAUSSMIX_ISA::layout,        GAUSSMIX_ISA::pack,
                                               GAUSSMIX_ISA::accumulate,    GAUSSMIX_ISA::accumulate_together,
                                               GAUSSMIX_ISA::score,         GAUSSMIX_ISA::condition_scratch,
-                                              GAUSSMIX_ISA::condition};
+                                              GAUSSMIX_ISA::condition,     GAUSSMIX_ISA::nearest_scratch,
+                                              GAUSSMIX_ISA::accumulate_nearest};
 
 }  // namespace gaussmix

@@ -3,6 +3,7 @@
 
 #include "pass/conditional.hpp"
 #include "pass/pass.hpp"
+#include "truncated/nearest.hpp"
 
 namespace gaussmix {
 
@@ -38,6 +39,11 @@ struct Kernels {
   std::size_t (*condition_scratch)(const Mixture&, const Regressions&);
   void (*condition)(const Rows&, const Mixture&, const double* packed, std::size_t begin, std::size_t end,
                     double* scratch, const Regressions&, const ConditionalMoments&);
+  // Like accumulate, for the best components of each row only. Not for the wide form, t distributions and noise. The
+  // first function returns the size of the scratch, in doubles.
+  std::size_t (*nearest_scratch)(const Mixture&, int n_kept);
+  void (*accumulate_nearest)(const Rows&, const Mixture&, const double* packed, std::size_t begin, std::size_t end,
+                             const Nearest&, double* scratch, double* partial);
 };
 
 // Static, like all functions that the kernels share: each instruction set must keep its own copy.

@@ -1,6 +1,6 @@
 """The compiled core: passes over rows, batched EM, images (cpp/README.md)."""
 
-from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.typing import FloatArray, IntArray, Rows, SmallIntArray
 
 def accumulate(
     rows: Rows,
@@ -43,6 +43,29 @@ def score_rows(
     tails: FloatArray | None = None,
 ) -> None:
     """Score the rows and fill the arrays that are not None."""
+
+def accumulate_truncated(
+    rows: Rows,
+    row_weights: FloatArray | None,
+    form: str,
+    offsets: FloatArray,
+    means: FloatArray,
+    factors: FloatArray,
+    blocks: IntArray,
+    neighbors: SmallIntArray | None,
+    n_random: int,
+    stream: int,
+    candidates: SmallIntArray,
+    counts: FloatArray,
+    shifts: FloatArray,
+    scatter: FloatArray,
+    totals: FloatArray,
+    rebuilt: SmallIntArray | None,
+) -> tuple[int, int]:
+    """Add the sums of one truncated pass, replace the candidates, and return the number of scores and of strays."""
+
+def chain_components(neighbors: SmallIntArray, order: SmallIntArray) -> None:
+    """Fill an order of the components in which neighbors are near each other."""
 
 def condition_rows(
     rows: FloatArray,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     FloatArray = npt.NDArray[np.float64]
     IntArray = npt.NDArray[np.int64]
+    SmallIntArray = npt.NDArray[np.int32]
     BoolArray = npt.NDArray[np.bool_]
     Rows = npt.NDArray[Any]
 else:
@@ -21,7 +22,7 @@ else:
     class ArrayLike:
         """Anything that `numpy.asarray` accepts: arrays, numbers, nested sequences of numbers."""
 
-    FloatArray = IntArray = BoolArray = Rows = np.ndarray
+    FloatArray = IntArray = SmallIntArray = BoolArray = Rows = np.ndarray
 
 Form = Literal["full", "tied", "diagonal", "spherical", "factor"]
 """Form of factors: a triangle per component, one shared triangle, a vector or a number per component, or d (1 + q)

@@ -62,6 +62,8 @@ def _of_stored(
             "the rows), or open the rows with a memory_limit= of at least twice their size"
         )
     return rows
+
+
 def checked_any_rows(
     estimator: BaseEstimator, X: Any, sample_weight: Any = None, noise_covariance: Any = None, **options: Any
 ) -> AnyRows:

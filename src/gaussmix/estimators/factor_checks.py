@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from gaussmix.core.covariance import FACTOR_LETTERS, AbstractCovariance, Factor, covariance_class, factor_class_of_name
-from gaussmix.core.errors import DegenerateComponentWarning
 from gaussmix.core.engines import AnyRows
 from gaussmix.core.engines.distant_rows import require_in_memory
+from gaussmix.core.errors import DegenerateComponentWarning
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import join_clauses, join_words
 from gaussmix.core.warning_values import warn

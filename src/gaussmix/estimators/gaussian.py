@@ -35,6 +35,7 @@ from gaussmix.estimators.parameter_checks import (
     require_order,
 )
 from gaussmix.estimators.rollback import RestoredOnFailure
+from gaussmix.estimators.truncation_checks import check_truncation, require_truncated_rows
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import Progress
@@ -141,6 +142,10 @@ class GaussianMixture(
         ``precisions_init`` and ``weights_init``. With noise, weights are shares of the other rows.
     prior : NormalInverseWishart, optional
         Prior with given numbers; the fit has the greatest posterior density.
+    truncation : "auto" or int, optional
+        For hundreds or thousands of components: the number of components that have a responsibility for a row during
+        the fit (docs/thousands-of-components.md). "auto" finds it. The result and all methods are exact. By default,
+        all components.
 
     Attributes
     ----------
@@ -240,6 +245,7 @@ class GaussianMixture(
         equal_weights: bool = False,
         fixed: Mapping[str, Any] | None = None,
         prior: NormalInverseWishart | None = None,
+        truncation: int | str | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -267,6 +273,7 @@ class GaussianMixture(
         self.equal_weights = equal_weights
         self.fixed = fixed
         self.prior = prior
+        self.truncation = truncation
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
         """Fit the mixture to rows.
@@ -339,11 +346,13 @@ class GaussianMixture(
         structure = self._structure
         check_gaussian_mixture(self)
         constraints = check_constraints(self)
+        check_truncation(self)
         rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
         check_factor_fit(self, structure, rows)
         require_observed_columns(rows)
         require_enough_rows(rows, self.n_components)
         require_constrained_rows(self, rows)
+        require_truncated_rows(self.truncation, rows)
         require_order(self.order_by, rows.names, rows.n_features)
         previous = self._previous_result(rows.n_features)
         rng = check_random_state(self.random_state)
@@ -436,7 +445,11 @@ class GaussianMixture(
     ) -> FitSettings:
         n_init = self.n_init if previous is None and self._is_drawn else 1
         search = search_settings(
-            n_starts=n_starts_for(self.n_components, n_init, search=starts is None),
+            n_starts=n_starts_for(
+                self.n_components,
+                n_init,
+                search=starts is None and candidates_of(self.truncation, self.n_components) is None,
+            ),
             all_starts=not isinstance(n_init, str),
             tol=self.tol,
             max_iter=self.max_iter,
@@ -448,4 +461,15 @@ class GaussianMixture(
         structure, trim = self._structure, None if self.trim is None else float(self.trim)
         volume = None if self.noise is None else self.noise_volume
         known = constraints or Constraints()
-        return FitSettings(structure, self.n_components, reg_covar, search, volume, None, known, self.prior, trim)
+        return FitSettings(
+            structure,
+            self.n_components,
+            reg_covar,
+            search,
+            volume,
+            None,
+            known,
+            self.prior,
+            trim,
+            self.truncation if self.truncation is None or isinstance(self.truncation, str) else int(self.truncation),
+        )

@@ -19,6 +19,7 @@ _LARGE = 100.0  # ratio of standard deviations
 _BELOW_ROUNDING = 0.1  # variance relative to that of rounding
 _BELOW_OTHERS = 0.01  # variance relative to that of the reference in the same direction
 _LEAST_STEP = 1e-6  # share of the range of a column; smaller rounding does not matter
+_MEANS_AT_ONCE = 4_000_000  # numbers that are compared with each other at a time
 _LOST = 0.5  # rows
 REPEATED = 1e-3
 """Standard deviations; closer components are the same."""
@@ -273,16 +274,26 @@ def find_lost(mixture: Mixture, counts: FloatArray) -> BoolArray:
     """Return (k,) bools: which components have less than half a row, given their counts (k,), or repeat another one."""
     lost: BoolArray = counts < _LOST
     deviations = np.sqrt(mixture.covariance.variances())
-    apart = np.abs(mixture.means[:, None] - mixture.means)
-    first, second = np.nonzero(np.triu((apart < REPEATED * deviations).all(axis=2), 1))
-    if isinstance(mixture.covariance, Factor):
+    pairs = _repeated_means(mixture.means, REPEATED * deviations)
+    if pairs and isinstance(mixture.covariance, Factor):
+        first, second = np.array(pairs).T
         return lost | mixture.covariance.repeated(first, second, REPEATED)
-    if first.size:
+    if pairs:
         dense = mixture.covariance.dense()
-        for one, other in zip(first.tolist(), second.tolist(), strict=True):
+        for one, other in pairs:
             limits = REPEATED * np.outer(deviations[one], deviations[one])
             lost[other] |= bool((np.abs(dense[one] - dense[other]) < limits).all())
     return lost
+
+
+def _repeated_means(means: FloatArray, limits: FloatArray) -> list[tuple[int, int]]:
+    """Return pairs of components, in order, whose means differ by less than limits (k, d), those of the second one."""
+    pairs, step = [], max(1, _MEANS_AT_ONCE // means.size)
+    for start in range(0, len(means), step):
+        apart = np.abs(means[start : start + step, None] - means[start:])
+        first, second = np.nonzero(np.triu((apart < limits[start:]).all(axis=2), 1))
+        pairs += list(zip((start + first).tolist(), (start + second).tolist(), strict=True))
+    return pairs
 
 
 def rounding_variances(rows: FloatArray) -> FloatArray:

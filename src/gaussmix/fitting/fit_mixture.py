@@ -1,5 +1,6 @@
 """Fitting of a mixture to a table: redundant columns, repeated rows, search or given starts."""
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -9,7 +10,16 @@ import numpy as np
 
 from gaussmix.core.background import Background
 from gaussmix.core.covariance import AbstractCovariance, Factor, structure_of
-from gaussmix.core.engines import AbstractEngine, AnyRows, TrimmedEngine, Trimming, distinct_rows, engine_for
+from gaussmix.core.covariance.deviations import whiten_by
+from gaussmix.core.engines import (
+    AbstractEngine,
+    AnyRows,
+    NativeEngine,
+    TrimmedEngine,
+    Trimming,
+    distinct_rows,
+    engine_for,
+)
 from gaussmix.core.engines.distant_rows import require_in_memory
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.floating_point import underflow_to_zero
@@ -23,6 +33,7 @@ from gaussmix.fitting.factor_acceleration import FactorAccelerator
 from gaussmix.fitting.factor_search import find_factor_optimum
 from gaussmix.fitting.factor_step import FactorUpdate
 from gaussmix.fitting.fit_result import FitResult
+from gaussmix.fitting.flat_start import flat_start, typical_distance
 from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import POLISHING
@@ -35,10 +46,13 @@ from gaussmix.fitting.settings import FitSettings
 from gaussmix.fitting.split_merge import propose_refills
 from gaussmix.fitting.stopping import ParameterDistance, Stop
 from gaussmix.fitting.trimmed_search import find_trimmed_optimum
+from gaussmix.fitting.truncated_fit import TruncatedFit, candidates_of
 
 NOISE_OF_STARTS = 0.1
 """Weight of the noise of starts that a caller provides without noise."""
 
+_SAMPLED_PER_COMPONENT = 20  # rows of which starts of truncated fits are drawn
+_MEASURED = 2_000  # rows
 _HUGE_WEIGHT = 1e150  # weights of such a mean are divided by it: their products with squares overflow
 
 
@@ -112,8 +126,12 @@ def fit_mixture(
     engine, background = engine_for(passed), None
     if settings.noise_volume is not None:
         background = region_of(require_in_memory(kept, "noise"), settings.noise_volume)
+    n_candidates = candidates_of(settings.truncation, settings.n_components)
     with one_blas_thread(*rows.shape):
-        if settings.trim is not None:
+        if n_candidates is not None:
+            complete = require_in_memory(passed, "truncation")
+            search = _fit_truncated(complete, kept.total, settings, rng, starts, n_candidates)
+        elif settings.trim is not None:
             trimming = Trimming.of(settings.trim, require_in_memory(kept, "trim"))
             search = _fit_trimmed(require_in_memory(passed, "trim"), kept, trimming, settings, rng, starts)
         elif starts is not None:
@@ -153,6 +171,33 @@ def _fit_trimmed(
         settings.search,
         int(rng.randint(2**31)),
     )
+
+
+def _fit_truncated(
+    rows: WeightedRows,
+    weight: float,
+    settings: FitSettings,
+    rng: np.random.RandomState,
+    starts: GivenStarts | None,
+    n_candidates: int,
+) -> SearchResult:
+    k, form = settings.n_components, settings.structure.form
+    engine, random = NativeEngine.of(rows), np.random.default_rng(int(rng.randint(2**31)))
+    sample = Sample.of(engine.sample_rows(max(ALL_ROWS, _SAMPLED_PER_COMPONENT * k), random), form)
+    first = flat_start(sample, settings.structure, k, random)
+    root = (
+        typical_distance(sample.whitened[:_MEASURED], whiten_by(first.means - sample.center, sample.root)) * sample.root
+    )
+    update = settings.update_for(weight, sample, root)
+    pending = [first]
+
+    def draw() -> Mixture:
+        if starts is not None:
+            return starts.draw(rows, update)
+        return pending.pop() if pending else flat_start(sample, settings.structure, k, random)
+
+    fit = TruncatedFit(rows, engine, update, settings.search, n_candidates, isinstance(settings.truncation, str))
+    return fit.run(draw, root, -math.inf if starts is None else starts.previous_log_likelihood)
 
 
 def _search(

@@ -14,7 +14,7 @@ from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.em import Fit
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.redundant_columns import ColumnReduction
-from gaussmix.fitting.search_result import HigherOptimum, SearchResult
+from gaussmix.fitting.search_result import HigherOptimum, SearchResult, TruncationReport
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +104,8 @@ class FitResult:
         An unsound optimum above the result, on the columns that the run used.
     trimmed : TrimmedRows or None
         Rows that were left out, if the fit was trimmed.
+    truncation : TruncationReport or None
+        What a truncated fit left out.
     columns : ColumnReduction or None
         Reduction of the columns, if redundant columns were left out.
     reason : str
@@ -124,6 +126,7 @@ class FitResult:
     gain: float = 0.0
     higher: HigherOptimum | None = None
     trimmed: TrimmedRows | None = None
+    truncation: TruncationReport | None = None
 
     @classmethod
     def of(
@@ -177,6 +180,7 @@ class FitResult:
             gain=search.gain,
             higher=search.higher,
             trimmed=trimmed,
+            truncation=search.truncation,
         )
 
     def names_of_reduced(self) -> list[str]:

@@ -34,6 +34,22 @@ class HigherOptimum:
     soundness: Soundness
 
 
+@dataclass(frozen=True)
+class TruncationReport:
+    """How many components the rows of a truncated fit looked at in the end, and what that left out.
+
+    Attributes
+    ----------
+    n_candidates : int
+        Components that had a responsibility for a row; all of them if the fit became exact.
+    lost : float
+        Mean probability of the others, in an exact audit of some rows at the final parameters.
+    """
+
+    n_candidates: int
+    lost: float
+
+
 @dataclass(frozen=True, eq=False)
 class SearchResult:
     """Result of a search.
@@ -53,6 +69,8 @@ class SearchResult:
         Nats by which moves of components raised the best of them.
     higher : HigherOptimum or None
         The highest of the unsound optima above the result, if the search met one.
+    truncation : TruncationReport or None
+        What a truncated fit left out.
     """
 
     fit: Fit
@@ -61,6 +79,7 @@ class SearchResult:
     optima: tuple[float, ...]
     gain: float = 0.0
     higher: HigherOptimum | None = None
+    truncation: TruncationReport | None = None
 
     @classmethod
     def of(

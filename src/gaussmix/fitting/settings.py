@@ -49,6 +49,8 @@ class FitSettings:
         Prior with given numbers, in place of a name in ``reg_covar``.
     trim : float, optional
         Share of the rows that is left out; None for a fit to all rows.
+    truncation : int or "auto", optional
+        Number of components that have a responsibility for a row (`candidates_of`); None for all.
     """
 
     structure: type[AbstractCovariance]
@@ -60,6 +62,7 @@ class FitSettings:
     constraints: Constraints = field(default_factory=Constraints)
     prior: NormalInverseWishart | None = None
     trim: float | None = None
+    truncation: int | str | None = None
 
     @property
     def given_update(self) -> MaximumLikelihood | None:

@@ -10,6 +10,7 @@ from gaussmix.core.engines.native import NativeEngine
 from gaussmix.core.engines.reference import ReferenceEngine
 from gaussmix.core.engines.stacked import StackedEngine
 from gaussmix.core.engines.trimmed import TrimmedEngine, Trimming
+from gaussmix.core.engines.truncated import TruncatedEngine, Truncation
 from gaussmix.core.rows import WeightedRows
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "StackedEngine",
     "TrimmedEngine",
     "Trimming",
+    "TruncatedEngine",
+    "Truncation",
     "distinct_rows",
     "engine_for",
 ]

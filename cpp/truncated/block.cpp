@@ -1,0 +1,156 @@
+#include "truncated/block.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace gaussmix {
+
+namespace {
+
+// A component is listed if it is a candidate of more than this share of the rows: fewer strays cost less.
+constexpr std::size_t kFewRows = 64;
+constexpr std::size_t kMainRows = 8;  // the neighbors of a component are listed if it is the best of so large a share
+constexpr std::size_t kMostListed = 2048;
+
+std::size_t numbers_of_factor(const Mixture& m) {
+  const std::size_t d = m.n_features;
+  return m.form == Form::full ? d * d : m.form == Form::diagonal ? d : 1;
+}
+
+}  // namespace
+
+BlockPass::BlockPass(const Rows& rows, const Mixture& m, const Neighborhoods& look, const Candidates& candidates,
+                     bool relate)
+    : rows_(rows),
+      whole_(m),
+      look_(look),
+      candidates_(candidates),
+      relate_(relate),
+      kernels_(selected_kernels(false)),
+      seen_(m.n_components, 0),
+      is_listed_(m.n_components, 0),
+      n_rows_(m.n_components),
+      n_best_(m.n_components) {}
+
+void BlockPass::run(std::size_t begin, std::size_t end, BlockSums& to) {
+  ++stamp_;
+  list_components(begin, end, to.listed);
+  find_strays(begin, end, to);
+  to.relations.clear();
+  if (!to.n_taken) return;
+  const Mixture part = part_of(to.listed);
+  const Layout layout = kernels_.layout(part);
+  const std::size_t n_listed = to.listed.size();
+  double* packed = packed_.of(layout.packed);
+  kernels_.pack(part, packed);
+  double* sums = to.sums.of(layout.partial);
+  std::fill(sums, sums + layout.partial, 0.0);
+  to.pad = kernels_.pad;
+  if (relate_) remoteness_.assign(n_listed * (n_listed + 1), 0.0);
+  double* n_rows = relate_ ? remoteness_.data() : nullptr;
+  double* remote = relate_ ? n_rows + n_listed : nullptr;
+  const Nearest nearest{candidates_.n_kept, to.listed.data(), candidates_.components,
+                        is_taken_.data(),   n_rows,           remote};
+  double* scratch = scratch_.of(kernels_.nearest_scratch(part, candidates_.n_kept));
+  kernels_.accumulate_nearest(rows_, part, packed, begin, end, nearest, scratch, sums);
+  if (!relate_) return;
+  for (std::size_t a = 0; a < n_listed; ++a) {
+    if (n_rows[a] == 0.0) continue;
+    for (std::size_t b = 0; b < n_listed; ++b) {
+      to.relations.push_back({to.listed[a], to.listed[b], remote[a * n_listed + b], n_rows[a]});
+    }
+  }
+}
+
+void BlockPass::list_components(std::size_t begin, std::size_t end, std::vector<std::int32_t>& listed) {
+  present_.clear();
+  for (std::size_t n = begin; n < end; ++n) {
+    const std::int32_t* own = candidates_.components + n * candidates_.n_kept;
+    for (int i = 0; i < candidates_.n_kept && own[i] >= 0; ++i) {
+      if (seen_[own[i]] != stamp_) {
+        seen_[own[i]] = stamp_;
+        n_rows_[own[i]] = n_best_[own[i]] = 0;
+        present_.push_back(own[i]);
+      }
+      ++n_rows_[own[i]];
+      if (!i) ++n_best_[own[i]];
+    }
+  }
+  listed.clear();
+  const auto add = [&](std::int32_t component) {
+    if (is_listed_[component] == stamp_ || listed.size() == kMostListed) return;
+    is_listed_[component] = stamp_;
+    listed.push_back(component);
+  };
+  const std::size_t count = end - begin;
+  for (const std::int32_t component : present_) {
+    if (n_rows_[component] * kFewRows > count) add(component);
+  }
+  for (const std::int32_t component : present_) {
+    if (look_.n_listed && n_best_[component] * kMainRows >= count) look_around(look_, whole_.n_components, component, add);
+  }
+  std::sort(listed.begin(), listed.end());
+}
+
+void BlockPass::find_strays(std::size_t begin, std::size_t end, BlockSums& to) {
+  to.strays.clear();
+  to.n_taken = 0;
+  is_taken_.resize(end - begin);
+  for (std::size_t n = begin; n < end; ++n) {
+    const std::int32_t* own = candidates_.components + n * candidates_.n_kept;
+    bool is_taken = true;
+    for (int i = 0; i < candidates_.n_kept && own[i] >= 0; ++i) is_taken = is_taken && is_listed_[own[i]] == stamp_;
+    is_taken_[n - begin] = is_taken;
+    to.n_taken += is_taken;
+    if (!is_taken) to.strays.push_back(static_cast<std::uint32_t>(n));
+  }
+}
+
+Mixture BlockPass::part_of(const std::vector<std::int32_t>& listed) {
+  const std::size_t d = whole_.n_features, numbers = numbers_of_factor(whole_);
+  offsets_.resize(listed.size());
+  means_.resize(listed.size() * d);
+  factors_.resize(listed.size() * numbers);
+  for (std::size_t i = 0; i < listed.size(); ++i) {
+    const std::size_t c = listed[i];
+    offsets_[i] = whole_.offsets[c];
+    std::memcpy(means_.data() + i * d, whole_.means + c * d, d * sizeof(double));
+    std::memcpy(factors_.data() + i * numbers, whole_.factors + c * numbers, numbers * sizeof(double));
+  }
+  Mixture part = whole_;
+  part.n_components = static_cast<int>(listed.size());
+  part.offsets = offsets_.data();
+  part.means = means_.data();
+  part.factors = factors_.data();
+  return part;
+}
+
+void BlockSums::add_to(const Mixture& whole, TruncatedSums& to, std::vector<std::uint32_t>& all_strays) {
+  all_strays.insert(all_strays.end(), strays.begin(), strays.end());
+  if (!n_taken) return;
+  if (to.relations) to.relations->insert(to.relations->end(), relations.begin(), relations.end());
+  to.n_scores += static_cast<std::int64_t>(n_taken * listed.size());
+  Mixture part = whole;
+  part.n_components = static_cast<int>(listed.size());
+  const Places at = places_in_partial(part, pad);
+  const std::size_t d = whole.n_features;
+  const double* own = sums.of(0);
+  *to.sums.log_likelihood += own[0];
+  *to.sums.entropy += own[1];
+  for (std::size_t i = 0; i < listed.size(); ++i) {
+    if (own[at.counts + i] == 0.0) continue;
+    const std::size_t c = listed[i];
+    to.sums.counts[c] += own[at.counts + i];
+    for (std::size_t j = 0; j < d; ++j) to.sums.shifts[c * d + j] += own[at.shifts + i * at.dp + j];
+    if (whole.form == Form::spherical) to.sums.scatter[c] += own[at.scatter + i];
+    for (std::size_t j = 0; whole.form == Form::diagonal && j < d; ++j) {
+      to.sums.scatter[c * d + j] += own[at.scatter + i * at.dp + j];
+    }
+    for (std::size_t r = 0; whole.form == Form::full && r < d; ++r) {
+      double* line = to.sums.scatter + (c * d + r) * d;
+      for (std::size_t j = 0; j <= r; ++j) line[j] += own[at.scatter + (i * at.dp + r) * at.dp + j];
+    }
+  }
+}
+
+}  // namespace gaussmix

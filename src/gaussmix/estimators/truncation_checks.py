@@ -1,0 +1,34 @@
+"""Checks of `truncation` and of what it cannot be combined with."""
+
+from numbers import Integral
+from typing import Any
+
+from gaussmix.core.rows import WeightedRows
+
+
+def check_truncation(estimator: Any) -> None:
+    """Raise a ValueError if ``truncation`` of a `GaussianMixture` is invalid, or other parameters exclude it."""
+    truncation = estimator.truncation
+    if truncation is None:
+        return
+    is_number = isinstance(truncation, Integral) and not isinstance(truncation, bool)
+    is_auto = isinstance(truncation, str) and truncation == "auto"
+    if not is_auto and not (is_number and truncation >= 1):
+        raise ValueError(f'truncation must be "auto", a whole number, at least 1, or None; got {truncation!r}')
+    for name, value in (("noise", estimator.noise), ("trim", estimator.trim)):
+        if value is not None:
+            raise ValueError(f"truncation cannot be combined with {name}: set truncation=None or {name}=None")
+    if not isinstance(estimator.init_params, str) or estimator.init_params != "auto":
+        raise ValueError(
+            'truncation draws its own starts: set init_params="auto", or give means_init to start from your own means'
+        )
+
+
+def require_truncated_rows(truncation: Any, rows: WeightedRows) -> None:
+    """Raise a ValueError if a truncated fit is asked for rows with missing values or measurement errors."""
+    if truncation is None or rows.is_exact:
+        return
+    what = "missing values" if rows.noise is None else "measurement errors"
+    raise ValueError(
+        f"truncation needs complete rows without measurement errors; X has {what}: set truncation=None, or impute them"
+    )
