@@ -9,8 +9,8 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from gaussmix.core.engines import AbstractDistantRows, AnyRows, engine_for, require_in_memory
-from gaussmix.core.engines.distant_rows import as_given
+from gaussmix.core.engines import AbstractDistantRows, AnyRows, engine_for
+from gaussmix.core.engines.distant_rows import as_given, require_in_memory
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.imputing import ImputationKind
 from gaussmix.core.mixture import Mixture

@@ -45,6 +45,7 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
 from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
 from gaussmix.fitting.stopping import Stop
+from gaussmix.fitting.truncated_fit import candidates_of
 
 
 class GaussianMixture(
