@@ -46,16 +46,7 @@ def draw_rows(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | No
         The rows, as C-contiguous floats.
     """
     if odds is not None:
-        total = 0.0
-        for _, sums in _running_sums(odds, rows.weights):
-            total = float(sums[-1])
-        places = total / limit * (np.arange(limit) + rng.uniform(size=limit))
-        drawn = np.full(limit, rows.n_rows - 1)
-        begin = 0
-        for start, sums in _running_sums(odds, rows.weights):
-            end = int(np.searchsorted(places, sums[-1], side="left"))
-            drawn[begin:end] = start + np.searchsorted(sums, places[begin:end], side="right")
-            begin = end
+        drawn = positions_by_odds(odds, limit, rng, rows.weights)
         some = rows.take(drawn)
         return replace(some, values=_as_floats(some.values), weights=1 / odds[drawn])
     positions = _one_of_each_stretch(rows, limit, rng)
@@ -68,10 +59,25 @@ def coreset_odds(squared_distances: FloatArray) -> FloatArray:
 
     Rows are drawn in proportion to their weights and to weight times squared distance, half of them each if the weights
     are equal: Bachem, Lucic and Krause, Scalable k-means clustering via lightweight coresets, KDD 2018, algorithm 1.
+    The distances, as many numbers as rows, are overwritten.
     """
-    odds = squared_distances / (squared_distances.mean() or 1.0)
+    odds = np.divide(squared_distances, squared_distances.mean() or 1.0, out=squared_distances)
     odds += 1
     return odds
+
+
+def positions_by_odds(odds: FloatArray, limit: int, rng: Random, weights: FloatArray | None = None) -> IntArray:
+    """Return the positions of ``limit`` rows, drawn from blocks of equal sums of odds times weights, one of each."""
+    total = 0.0
+    for _, sums in _running_sums(odds, weights):
+        total = float(sums[-1])
+    places = total / limit * (np.arange(limit) + rng.uniform(size=limit))
+    drawn, begin = np.full(limit, len(odds) - 1), 0
+    for start, sums in _running_sums(odds, weights):
+        end = int(np.searchsorted(places, sums[-1], side="left"))
+        drawn[begin:end] = start + np.searchsorted(sums, places[begin:end], side="right")
+        begin = end
+    return drawn
 
 
 def _running_sums(odds: FloatArray, weights: FloatArray | None) -> Iterator[tuple[int, FloatArray]]:
