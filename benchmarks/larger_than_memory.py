@@ -57,7 +57,7 @@ def write_files(folder: Path, n_rows: int) -> None:
 
     schema = pa.schema([(f"x{column}", pa.float32()) for column in range(N_FEATURES)])
     mapped = np.lib.format.open_memmap(folder / "rows.npy", mode="w+", dtype=np.float32, shape=(n_rows, N_FEATURES))
-    with pq.ParquetWriter(folder / "rows.parquet", schema) as writer:
+    with pq.ParquetWriter(folder / "rows.parquet", schema, use_dictionary=False) as writer:
         for start in range(0, n_rows, PIECE):
             rows = draw(min(PIECE, n_rows - start), start + 1)
             mapped[start : start + len(rows)] = rows

@@ -35,7 +35,7 @@ def bytes_given(size: Any, name: str) -> float:
         number, unit, binary = found.groups()
         unit = (unit or "").upper()
         value = float(number) * (_BINARY[unit] if binary and unit else _UNITS[unit])
-    elif isinstance(size, Real) and type(size) is not bool:
+    elif isinstance(size, Real) and size is not True:
         value = float(size)
     else:
         value = 0.0

@@ -68,7 +68,7 @@ def drawn_positions(rows: WeightedRows, limit: int, rng: Random, odds: FloatArra
     """
     if odds is None:
         return _one_of_each_stretch(rows, limit, rng)
-    return positions_by_odds(odds, rows.weights, limit, rng)
+    return positions_by_odds(odds, limit, rng, rows.weights)
 
 
 def coreset_odds(squared_distances: FloatArray) -> FloatArray:
@@ -76,10 +76,25 @@ def coreset_odds(squared_distances: FloatArray) -> FloatArray:
 
     Rows are drawn in proportion to their weights and to weight times squared distance, half of them each if the weights
     are equal: Bachem, Lucic and Krause, Scalable k-means clustering via lightweight coresets, KDD 2018, algorithm 1.
+    The distances, as many numbers as rows, are overwritten.
     """
-    odds = squared_distances / (squared_distances.mean() or 1.0)
+    odds = np.divide(squared_distances, squared_distances.mean() or 1.0, out=squared_distances)
     odds += 1
     return odds
+
+
+def positions_by_odds(odds: FloatArray, limit: int, rng: Random, weights: FloatArray | None = None) -> IntArray:
+    """Return the positions of ``limit`` rows, drawn from blocks of equal sums of odds times weights, one of each."""
+    total = 0.0
+    for _, sums in _running_sums(odds, weights):
+        total = float(sums[-1])
+    places = total / limit * (np.arange(limit) + rng.uniform(size=limit))
+    drawn, begin = np.full(limit, len(odds) - 1), 0
+    for start, sums in _running_sums(odds, weights):
+        end = int(np.searchsorted(places, sums[-1], side="left"))
+        drawn[begin:end] = start + np.searchsorted(sums, places[begin:end], side="right")
+        begin = end
+    return drawn
 
 
 def _running_sums(odds: FloatArray, weights: FloatArray | None) -> Iterator[tuple[int, FloatArray]]:

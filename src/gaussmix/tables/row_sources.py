@@ -152,7 +152,9 @@ class ArrowSource(AbstractSource):
         pyarrow = import_pyarrow()
         if self._is_parquet:
             with pyarrow.parquet.ParquetFile(self.path, buffer_size=1 << 20) as file:  # not whole row groups at once
-                yield from file.iter_batches(length, columns=list(dict.fromkeys(chosen)))
+                names = list(dict.fromkeys(chosen))
+                for group in range(file.num_row_groups):  # an iterator keeps what it has read until it ends
+                    yield from file.iter_batches(length, row_groups=[group], columns=names)
             return
         with self._open_arrow() as reader:
             count = getattr(reader, "num_record_batches", None)

@@ -91,7 +91,7 @@ class PartitionedEngine(AbstractEngine):
     def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
         if odds is None:
             return WeightedRows(as_floats(self.fetch(stratified_positions(self.n_rows, limit, rng))))
-        drawn = positions_by_odds(odds, None, limit, rng)
+        drawn = positions_by_odds(odds, limit, rng)
         return WeightedRows(as_floats(self.fetch(drawn)), 1 / odds[drawn])
 
     def fetch(self, positions: IntArray) -> Rows:
