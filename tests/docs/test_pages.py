@@ -26,6 +26,7 @@ PAGES = {
     "robust-mixtures": 4,
     "streams": 4,
     "larger-than-memory": 1,
+    "cluster": 1,
     "criteria": 1,
     "merging": 1,
     "classification": 4,

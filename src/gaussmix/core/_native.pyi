@@ -22,6 +22,7 @@ def accumulate(
     background: FloatArray | None = None,
     tails: FloatArray | None = None,
     tail_sums: FloatArray | None = None,
+    segment_rows: int = 0,
 ) -> None:
     """Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place."""
 

@@ -139,21 +139,6 @@ def fixed_subsample(rows: WeightedRows) -> Subsample:
     )
 
 
-def positions_by_odds(odds: FloatArray, weights: FloatArray | None, limit: int, rng: Random) -> IntArray:
-    """Return the positions of ``limit`` rows, drawn from blocks of equal sums of odds times weights, one of each."""
-    total = 0.0
-    for _, sums in _running_sums(odds, weights):
-        total = float(sums[-1])
-    places = total / limit * (np.arange(limit) + rng.uniform(size=limit))
-    drawn = np.full(limit, len(odds) - 1)
-    begin = 0
-    for start, sums in _running_sums(odds, weights):
-        end = int(np.searchsorted(places, sums[-1], side="left"))
-        drawn[begin:end] = start + np.searchsorted(sums, places[begin:end], side="right")
-        begin = end
-    return drawn
-
-
 def fixed_limit(n_features: int) -> int:
     """Return the maximum number of rows of a fixed subsample."""
     return min(MOST, max(LEAST, NUMBERS // n_features))

@@ -65,7 +65,6 @@ def _rows_of_array(X: Any) -> "DaskRows":
         whole.map_blocks(_converted, dtype, dtype=dtype, meta=np.empty((0, 0), dtype), name=_own_name()),
         None,
         np.empty((0, d), dtype),
-        "a Dask array",
     )
 
 
@@ -81,7 +80,7 @@ def _rows_of_frame(X: Any) -> "DaskRows":
     ]
     header = X.dtypes.to_frame().T.iloc[:0]  # has the columns of X
     names = tuple(X.columns) if all(isinstance(name, str) for name in X.columns) else None
-    return DaskRows(da.concatenate(blocks, allow_unknown_chunksizes=True), names, header, "a Dask data frame")
+    return DaskRows(da.concatenate(blocks, allow_unknown_chunksizes=True), names, header)
 
 
 class DaskRows(AbstractDistantRows):
@@ -96,14 +95,13 @@ class DaskRows(AbstractDistantRows):
         Names of the columns.
     header : array or data frame
         A table without rows that has the columns of the user.
-    kind : str
-        What the user has passed.
     """
 
+    kind: ClassVar[str] = "a collection of Dask"
     remedy: ClassVar[str] = "X.compute()"
 
-    def __init__(self, blocks: Any, names: tuple[str, ...] | None, header: Any, kind: str) -> None:
-        self._blocks, self.names, self.header, self.kind = blocks, names, header, kind
+    def __init__(self, blocks: Any, names: tuple[str, ...] | None, header: Any) -> None:
+        self._blocks, self.names, self.header = blocks, names, header
         self.n_features = int(blocks.shape[1])
 
     @property
@@ -130,18 +128,17 @@ class DaskRows(AbstractDistantRows):
         kept = self._kept.array
         shape = (kept.chunks[0], (len(features),))
         some = kept.map_blocks(_columns_of, features, dtype=kept.dtype, chunks=shape, name=_own_name())
-        return type(self)(some, None, np.empty((0, len(features)), self._blocks.dtype), self.kind)
+        return type(self)(some, None, np.empty((0, len(features)), self._blocks.dtype))
 
     def for_each(self, mixture: WhitenedMixture, want: Literal["labels", "responsibilities", "log_density"]) -> Any:
         dtype = np.int64 if want == "labels" else np.float64
         starts = np.concatenate([[0], np.cumsum(self._blocks.chunks[0])[:-1]])
         shared: dict[str, Any] = {"mixture": mixture, "want": want, "starts": starts, "header": self.header}
         if want == "responsibilities":
-            shape: dict[str, Any] = {"chunks": (self._blocks.chunks[0], (mixture.n_scores,))}
-            empty = np.empty((0, 0))
+            shared |= {"chunks": (self._blocks.chunks[0], (mixture.n_scores,)), "meta": np.empty((0, 0))}
         else:
-            shape, empty = {"drop_axis": 1}, np.empty(0, dtype)
-        return da.map_blocks(_results, self._blocks, dtype=dtype, meta=empty, **shape, **shared)
+            shared |= {"drop_axis": 1, "meta": np.empty(0, dtype)}
+        return da.map_blocks(_results, self._blocks, dtype=dtype, **shared)
 
     @cached_property
     def _kept(self) -> "_KeptPartitions":

@@ -1,6 +1,7 @@
 """The sums of a pass as one array, which the compiled code fills."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class PassSums:
         shifts = of_scatter + of_overlap
         counts = shifts + k * d
         self._mixture, self.flat = mixture, flat
-        self.arrays: dict[str, FloatArray | None] = {
+        self.arrays: dict[str, Any] = {
             "scatter": flat[:of_scatter].reshape(mixture.factors.shape),
             "overlap": flat[of_scatter:shifts].reshape(k, k) if of_overlap else None,
             "shifts": flat[shifts:counts].reshape(k, d),
@@ -64,10 +65,6 @@ class PassSums:
         """
         mixture, arrays = self._mixture, self.arrays
         counts, shifts, scatter, totals = (arrays[name] for name in ("counts", "shifts", "scatter", "totals"))
-        assert counts is not None
-        assert shifts is not None
-        assert scatter is not None
-        assert totals is not None
         if arrays["overlap"] is not None:
             scatter = scatter + _scatter_of_overlap(mixture, arrays["overlap"])
         if common is not None and common.form == "diagonal":
