@@ -8,6 +8,7 @@ are computed again from the graph of the user. Results for each row are lazy, fr
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
+from uuid import uuid4
 
 import dask
 import dask.array as da
@@ -61,7 +62,7 @@ def _rows_of_array(X: Any) -> "DaskRows":
     dtype, d = _kept_type([X.dtype]), int(X.shape[1])
     whole = X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
     return DaskRows(
-        whole.map_blocks(_converted, dtype, dtype=dtype, meta=np.empty((0, 0), dtype)),
+        whole.map_blocks(_converted, dtype, dtype=dtype, meta=np.empty((0, 0), dtype), name=_own_name()),
         None,
         np.empty((0, d), dtype),
         "a Dask array",
@@ -126,9 +127,9 @@ class DaskRows(AbstractDistantRows):
         return WeightedRows(self._engine.fetch(positions), None, self.names)
 
     def of_features(self, features: IntArray) -> Self:
-        some = self._kept.array.map_blocks(
-            _columns_of, features, dtype=self._blocks.dtype, chunks=(self._kept.array.chunks[0], (len(features),))
-        )
+        kept = self._kept.array
+        shape = (kept.chunks[0], (len(features),))
+        some = kept.map_blocks(_columns_of, features, dtype=kept.dtype, chunks=shape, name=_own_name())
         return type(self)(some, None, np.empty((0, len(features)), self._blocks.dtype), self.kind)
 
     def for_each(self, mixture: WhitenedMixture, want: Literal["labels", "responsibilities", "log_density"]) -> Any:
@@ -180,6 +181,11 @@ class _KeptPartitions(AbstractPartitions):
             pairs = zip(self._parts, each, strict=True)
             tasks = [call(part, *common, dask.delayed(own)) for part, own in pairs if own is not None]
         return list(dask.compute(*tasks))
+
+
+def _own_name() -> str:
+    """Return a name of an array that no other has: the same name with another graph would confuse the scheduler."""
+    return f"gaussmix-rows-{uuid4().hex}"
 
 
 def _kept_type(types: Sequence[Any]) -> np.dtype[Any]:

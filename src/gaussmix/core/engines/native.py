@@ -131,15 +131,17 @@ class NativeEngine(AbstractEngine):
     ) -> Moments:
         rough = rough and self.rough_helps and mixture.degrees_of_freedom is None
         plan = plan_pass(mixture, self.n_rows, self.greatest if rough else None)
-        sums, begun = PassSums(mixture), PassSums(mixture)
+        sums, begun = PassSums(mixture), None
         for part, rows in self._pieces(mixture.form, mixture.n_components):
             ends = part.stop % SEGMENT_ROWS == 0 or part.stop == self.n_rows
             if part.start % SEGMENT_ROWS == 0 and ends:
                 self._add(sums, part, rows, mixture, log_prior, plan, segment_rows=SEGMENT_ROWS)
                 continue
+            begun = PassSums(mixture) if begun is None else begun
             self._add(begun, part, rows, mixture, log_prior, plan)
             if ends:
-                sums.take(begun)
+                sums.flat += begun.flat
+                begun = None
         return sums.moments(plan.common, self.weight)
 
     def segment_sums(

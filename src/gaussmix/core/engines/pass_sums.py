@@ -1,8 +1,6 @@
 """The sums of a pass as one array, which the compiled code fills."""
 
-import math
 from collections.abc import Iterable
-from itertools import accumulate
 
 import numpy as np
 
@@ -26,24 +24,22 @@ class PassSums:
     """
 
     def __init__(self, mixture: WhitenedMixture) -> None:
-        k, self._mixture = mixture.n_components, mixture
-        tied, tails = mixture.form == "tied", mixture.degrees_of_freedom is not None
-        shapes = {"scatter": mixture.factors.shape, "shifts": mixture.means.shape, "counts": (k,), "totals": (3,)}
-        shapes |= {"overlap": (k, k)} if tied else {}
-        shapes |= {"tail_sums": (2, k)} if tails else {}
-        ends = list(accumulate(map(math.prod, shapes.values()), initial=0))
-        self.flat = np.zeros(ends[-1])
-        views = {
-            name: self.flat[start:end].reshape(shape)
-            for (name, shape), start, end in zip(shapes.items(), ends[:-1], ends[1:], strict=True)
+        (k, d), of_scatter = mixture.means.shape, mixture.factors.size
+        of_overlap = k * k if mixture.form == "tied" else 0
+        of_tails = 0 if mixture.degrees_of_freedom is None else 2 * k
+        flat = np.zeros(of_scatter + of_overlap + k * d + k + of_tails + 3)
+        shifts = of_scatter + of_overlap
+        counts = shifts + k * d
+        self._mixture, self.flat = mixture, flat
+        self.arrays: dict[str, FloatArray | None] = {
+            "scatter": flat[:of_scatter].reshape(mixture.factors.shape),
+            "overlap": flat[of_scatter:shifts].reshape(k, k) if of_overlap else None,
+            "shifts": flat[shifts:counts].reshape(k, d),
+            "counts": flat[counts : counts + k],
+            "tail_sums": flat[counts + k : -3].reshape(2, k) if of_tails else None,
+            "totals": flat[-3:],
         }
-        self.arrays: dict[str, FloatArray | None] = {"overlap": None, "tail_sums": None} | views
         """Views of the sums by the names of the arguments of the compiled pass."""
-
-    def take(self, part: "PassSums") -> None:
-        """Add the sums of later rows, and set them to zero."""
-        self.flat += part.flat
-        part.flat[:] = 0.0
 
     def add_in_order(self, segments: Iterable[FloatArray]) -> None:
         """Add the sums (s, size) of the segments of parts of the rows, in their order."""
