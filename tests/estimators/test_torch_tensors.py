@@ -102,6 +102,7 @@ def test_fit_predict_returns_a_tensor(named):
         ("bfloat16", "float32"),
         ("uint8", "float32"),
         ("int16", "float32"),
+        ("uint16", "float32"),
         ("int32", "float64"),
         ("int64", "float64"),
     ],
