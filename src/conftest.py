@@ -1,6 +1,11 @@
-"""Doctests are not looked for in a module whose library is not installed."""
+"""Doctests are not looked for in modules whose library is not installed."""
 
 from importlib.util import find_spec
 
-_OF_TORCH = ["gaussmix/core/engines/torch.py", "gaussmix/core/engines/torch_rows.py"]
-collect_ignore = [] if find_spec("torch") else _OF_TORCH
+_MODULES = {"torch": ("torch", "torch_rows"), "dask": ("dask_rows",)}
+collect_ignore = [
+    f"gaussmix/core/engines/{module}.py"
+    for library, modules in _MODULES.items()
+    if not find_spec(library)
+    for module in modules
+]

@@ -66,6 +66,7 @@ def test_single_precision_is_that_of_the_rows(device, covariance_type, offset):
         np.testing.assert_allclose(getattr(ours, name), expected, rtol=0, atol=1e-6 * scale, err_msg=name)
 
 
+@pytest.mark.slow
 def test_rounding_of_single_precision_does_not_grow_with_the_rows():
     rng = np.random.default_rng(2)
     mixture = random_mixture(covariance_class("full"), 3, 4, rng)

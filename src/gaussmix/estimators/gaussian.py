@@ -283,7 +283,7 @@ class GaussianMixture(
         ----------
         X : (n, d) array-like or table
             At least ``n_components`` rows of finite numbers. float64, float32, uint8 and uint16 are not copied, except
-            for distinct rows if rows repeat three times or more on average.
+            for distinct rows if rows repeat three times or more on average. Tensors of torch stay on their device.
         y : ignored
             Present for scikit-learn's pipelines: a mixture is fitted without labels. Labels to start from are
             ``init_params``.

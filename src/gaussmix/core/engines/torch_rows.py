@@ -49,20 +49,23 @@ class TorchRows(AbstractDistantRows):
             )
         if tensor.shape[1] == 0:
             raise ValueError("X has no columns")
-        self._given = tensor
+        self._given = tensor  # as it was given: integers are checked before they are converted
         self.n_rows, self.n_features = tensor.shape
         self.header = np.empty((0, self.n_features))
 
     def check_values(self) -> None:
         if self.n_rows == 0:
             raise ValueError("X has 0 rows, and at least 1 is required")
-        bound = LARGEST if self._given.dtype.is_floating_point else LARGEST_INTEGER
+        is_floating, n_bytes = self._given.dtype.is_floating_point, self._given.dtype.itemsize
+        if n_bytes < 8 and not is_floating:
+            return
+        bound = LARGEST if is_floating else LARGEST_INTEGER
         size = max(1, _CHECKED_NUMBERS // self.n_features)
         for start in range(0, self.n_rows, size):
             part = self._given[start : start + size]
             if -bound < float(part.min()) and float(part.max()) < bound:
                 continue
-            if self._given.dtype.is_floating_point:
+            if is_floating:
                 require_finite(to_array(part), first_row=start)
             else:
                 check_columns(to_array(self._given))
@@ -90,7 +93,7 @@ class TorchRows(AbstractDistantRows):
             if len(far):
                 nearest = nearest_components(self.fetch(far.cpu().numpy()).values.astype(np.float64), mixture)
                 shares = nearest if want == "labels" else np.eye(mixture.n_components)[nearest]
-                result[far] = to_tensor(shares).to(result)
+                result[far] = to_tensor(shares).to(result.dtype).to(result.device)
         return result
 
     @cached_property
@@ -100,7 +103,8 @@ class TorchRows(AbstractDistantRows):
     @cached_property
     def _greatest(self) -> float:
         """The greatest absolute value."""
-        return max(abs(float(self._given.min())), abs(float(self._given.max())))
+        rows = to_floating(self._given)
+        return max(abs(float(rows.min())), abs(float(rows.max())))
 
 
 def rows_of(X: Any) -> TorchRows | None:
