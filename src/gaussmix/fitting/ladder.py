@@ -9,7 +9,7 @@ from gaussmix.core.engines import AbstractEngine, engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
-from gaussmix.fitting.coreset import sizes_of_samples
+from gaussmix.fitting.coreset import GROWTH, sizes_of_samples
 from gaussmix.fitting.multistart import SHORT, Multistart
 from gaussmix.fitting.runs import Run
 from gaussmix.fitting.sample import Sample
@@ -89,7 +89,8 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
                 run = level.ranked([run, level.go_on(short, settings.max_iter)])[0]
         if run.soundness.n_unsound:
             run = level.repair(run)
-        mixture, other, sample = run.mixture, None, larger
+        mixture, other = run.mixture, None
+        sample = larger if GROWTH * size <= ladder.engine.n_rows else sample
         is_large = size >= max(ladder.engine.n_rows // _LARGE, _ROWS_PER_PARAMETER * mixture.n_parameters)
         if is_large and run.n_iter <= _QUICK:
             break
