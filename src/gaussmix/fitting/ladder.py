@@ -89,7 +89,7 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
                 run = level.ranked([run, level.go_on(short, settings.max_iter)])[0]
         if run.soundness.n_unsound:
             run = level.repair(run)
-        mixture, other = run.mixture, None
+        mixture, other, last.n_runs = run.mixture, None, level.n_runs
         sample = larger if GROWTH * size <= ladder.engine.n_rows else sample
         is_large = size >= max(ladder.engine.n_rows // _LARGE, _ROWS_PER_PARAMETER * mixture.n_parameters)
         if is_large and run.n_iter <= _QUICK:
