@@ -11,7 +11,7 @@ from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.coreset import GROWTH, sizes_of_samples
 from gaussmix.fitting.multistart import SHORT, Multistart
-from gaussmix.fitting.runs import Run
+from gaussmix.fitting.runs import Run, ranked
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.stopping import RemainingGain
 from gaussmix.fitting.surrogate import SurrogateAccelerator
@@ -86,7 +86,7 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
         if other is not None:
             short = level.run(other, SHORT, rule=RemainingGain(0.0))
             if short.beats(run, level.same):
-                run = level.ranked([run, level.go_on(short, settings.max_iter)])[0]
+                run = ranked([run, level.go_on(short, settings.max_iter)])[0]
         if run.soundness.n_unsound:
             run = level.repair(run)
         mixture, other, last.n_runs = run.mixture, None, level.n_runs
