@@ -13,8 +13,9 @@ from gaussmix.fitting.ladder import Ladder
 def test_sizes_grow_up_to_a_share_of_all_rows(n_rows):
     sizes = sizes_of_samples(n_rows, 20_000)
     assert sizes == sorted(sizes)
-    assert all(LEAST_GROWTH * 20_000 <= size <= min(n_rows // GROWTH, MOST_ROWS) for size in sizes)
-    assert bool(sizes) == (n_rows >= GROWTH * LEAST_GROWTH * 20_000)
+    assert all(LEAST_GROWTH * 20_000 <= size <= min(n_rows // 2, MOST_ROWS) for size in sizes)
+    assert len(sizes) == 1 or all(size <= n_rows // GROWTH for size in sizes)
+    assert bool(sizes) == (n_rows >= 2 * LEAST_GROWTH * 20_000)
 
 
 @pytest.mark.parametrize(("n_rows", "scale"), [(60_000, 1.0), (200_000, 1e-3), (200_000, 1e4)])

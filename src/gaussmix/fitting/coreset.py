@@ -24,11 +24,13 @@ MOST_ROWS = 1_000_000
 
 
 def sizes_of_samples(n_rows: int, n_searched: int) -> list[int]:
-    """Return the sizes of samples larger than the one that is searched, in ascending order."""
+    """Return the ascending sizes of samples larger than the one that is searched; of few rows, one half of them."""
     sizes, size = [], min(n_rows // GROWTH, MOST_ROWS)
     while size >= LEAST_GROWTH * n_searched:
         sizes.append(size)
         size //= GROWTH
+    if not sizes and n_rows // 2 >= LEAST_GROWTH * n_searched:
+        sizes.append(n_rows // 2)
     return sizes[::-1]
 
 

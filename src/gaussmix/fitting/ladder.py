@@ -9,9 +9,9 @@ from gaussmix.core.engines import AbstractEngine, engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
-from gaussmix.fitting.coreset import sizes_of_samples
+from gaussmix.fitting.coreset import GROWTH, sizes_of_samples
 from gaussmix.fitting.multistart import SHORT, Multistart
-from gaussmix.fitting.runs import Run
+from gaussmix.fitting.runs import Run, ranked
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.stopping import RemainingGain
 from gaussmix.fitting.surrogate import SurrogateAccelerator
@@ -86,10 +86,11 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
         if other is not None:
             short = level.run(other, SHORT, rule=RemainingGain(0.0))
             if short.beats(run, level.same):
-                run = level.ranked([run, level.go_on(short, settings.max_iter)])[0]
+                run = ranked([run, level.go_on(short, settings.max_iter)])[0]
         if run.soundness.n_unsound:
             run = level.repair(run)
-        mixture, other, sample = run.mixture, None, larger
+        mixture, other, last.n_runs = run.mixture, None, level.n_runs
+        sample = larger if GROWTH * size <= ladder.engine.n_rows else sample
         is_large = size >= max(ladder.engine.n_rows // _LARGE, _ROWS_PER_PARAMETER * mixture.n_parameters)
         if is_large and run.n_iter <= _QUICK:
             break

@@ -98,7 +98,7 @@ class Multistart:
     n_runs : int
         Number of runs so far.
     same : float
-        Difference of objectives in nats up to which optima count as the same.
+        Nats by which moves must raise the objective.
     few : AbstractEngine or None
         Engine with some of the rows, whose weights sum to those of all of them, for the first iterations of a start.
     """
@@ -125,17 +125,17 @@ class Multistart:
         """
         starts = self.in_time(starts)
         short = self.short_runs(itertools.islice(starts, _FIRST))
-        kept, some = short[0], self.ranked(short)[:AGREED]
+        kept, some = short[0], ranked(short)[:AGREED]
         longer = dict(zip(map(id, some), self.longer_runs(some, LONGER), strict=True))
-        early = self.ranked(longer.values())
+        early = ranked(longer.values())
         if early[0].has_agreement and not self.settings.all_starts:
-            return self.ranked([self.go_on(early[0], LAST), *self._carry(kept, early[:1])])
-        runs = self.ranked([*short, *self.short_runs(starts)])
+            return ranked([self.go_on(early[0], LAST), *self._carry(kept, early[:1])])
+        runs = ranked([*short, *self.short_runs(starts)])
         n_longer = math.ceil(len(runs) / 3)
         del short, runs[max(n_longer, _FINISHERS + _MORE_FINISHERS) :]  # the others would only need memory
         others = [run for run in runs[:n_longer] if id(run) not in longer]
         longer |= zip(map(id, others), self.longer_runs(others, LONGER), strict=True)
-        best = self.ranked(longer[id(run)] for run in runs[:n_longer])
+        best = ranked(longer[id(run)] for run in runs[:n_longer])
         first = self.go_on(best[0], LAST)
         finished = [first, *(self.go_on(run, LAST, to_beat=first) for run in best[1:_FINISHERS])]
         for run in [*best[_FINISHERS:], *runs[n_longer:]][:_MORE_FINISHERS]:
@@ -143,7 +143,7 @@ class Multistart:
             if is_sound or time.perf_counter() > self.settings.deadline:
                 break
             finished.append(self.go_on(run, LAST))
-        return self.ranked([*finished, *self._carry(kept, [*best[:_FINISHERS], *finished])])
+        return ranked([*finished, *self._carry(kept, [*best[:_FINISHERS], *finished])])
 
     def _carry(self, run: Run, others: list[Run]) -> list[Run]:
         """Run a start to convergence if no other run has its objective; it does not count as a sign of agreement.
@@ -154,7 +154,7 @@ class Multistart:
         for _ in range(_MORE_PLAIN):
             if abs(plain.fit.change) >= _SLOW:
                 (plain,) = self.longer_runs([plain], _PLAIN)
-        if any(abs(plain.objective - other.objective) <= self.same for other in others):
+        if any(abs(plain.objective - other.objective) <= SAME for other in others):
             return []
         return [replace(self.go_on(plain, LAST), n_starts=0)]
 
@@ -169,18 +169,18 @@ class Multistart:
             assert isinstance(start, Mixture)
             same = [run for other, run in tried if is_same_start(start, other)]
             tried.append((start, same[0] if same else self.run(start, SHORT, rule=self.near)))
-            runs = self.ranked([run for _, run in tried])
+            runs = ranked([run for _, run in tried])
             if runs[0].n_starts >= AGREED and not (must_be_sound and runs[0].soundness.n_unsound):
                 break
         first = self.go_on(runs[0], LAST)
-        return self.ranked([first, *(self.go_on(run, LAST, to_beat=first) for run in runs[1:_FINISHERS])])
+        return ranked([first, *(self.go_on(run, LAST, to_beat=first) for run in runs[1:_FINISHERS])])
 
     def refill(self, best: Run, rng: np.random.Generator) -> Run:
         """Try new starts if the best run has components without rows; return the best run."""
         if best.n_lost == 0:
             return best
         proposals = self.refills(best, find_lost(best.mixture, best.counts), rng)
-        return self.ranked([best, *(self.run(mixture, LAST) for mixture in proposals)])[0]
+        return ranked([best, *(self.run(mixture, LAST) for mixture in proposals)])[0]
 
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
         """Apply split-and-merge moves and then random swaps to the best run, as long as they improve it.
@@ -213,7 +213,7 @@ class Multistart:
         failures = 0
         moves = self.in_time(moves_from(best))
         while failures < patience:
-            tried = self.ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))
+            tried = ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))
             if not tried:
                 break
             run = self.go_on(tried[0], LAST, to_beat=best)
@@ -339,10 +339,6 @@ class Multistart:
     def _examined(self, fit: Fit) -> FittedRun:
         counts, weight = fit.moments.counts, fit.moments.weight
         return FittedRun(examine(fit.mixture, counts, weight, self.target_root), fit)
-
-    def ranked(self, runs: Iterable[Run]) -> list[Run]:
-        """Sort runs, best first, and merge those with the same optimum."""
-        return ranked(runs, self.same)
 
     def keep(self, run: Run) -> None:
         """Keep the run if it is the best, or unsound and the highest."""

@@ -110,11 +110,11 @@ def with_fit(run: Run, fit: Fit) -> FittedRun:
     return FittedRun(run.soundness, fit, n_starts=run.n_starts)
 
 
-def ranked(runs: Iterable[Run], same: float = SAME) -> list[Run]:
-    """Sort runs, best first, and merge those with the same optimum: objectives that differ by ``same`` nats at most."""
+def ranked(runs: Iterable[Run]) -> list[Run]:
+    """Sort runs, best first, and merge those with the same optimum."""
     kept: list[Run] = []
     for run in sorted(runs, key=lambda run: run.rank):
-        alike = [at for at, other in enumerate(kept) if abs(run.objective - other.objective) <= same]
+        alike = [at for at, other in enumerate(kept) if abs(run.objective - other.objective) <= SAME]
         if alike:
             kept[alike[0]] = replace(kept[alike[0]], n_starts=kept[alike[0]].n_starts + run.n_starts)
         else:

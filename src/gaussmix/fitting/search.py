@@ -142,13 +142,15 @@ def _streams(seed: int) -> Iterator[np.random.Generator]:
 
 
 def _economical(reference: Multistart, structure: type[AbstractCovariance], n_components: int) -> Multistart:
-    """Return a search of a sample that stops at its sampling error, and makes first iterations on some of its rows."""
+    """Return the search of a sample; a long one stops below its sampling error, with first iterations on some rows."""
     data, d = reference.data, reference.data.rows.n_features
+    if data.incomplete is not None or data.rows.n_rows * n_components <= MOST_PAIRS:
+        return reference
     n_parameters = n_components * (1 + d) + structure.count_parameters(n_components, d)
     nats = min(max(_NEAR_IN_SAMPLE.nats, _PER_PARAMETER * n_parameters), _MOST_NATS)
     limit = max(data.rows.n_rows // _FEW, _ENOUGH * n_components * rows_needed(structure.letters, d))
     few = None
-    if data.incomplete is None and 2 * limit <= data.rows.n_rows and data.rows.n_rows * n_components > MOST_PAIRS:
+    if 2 * limit <= data.rows.n_rows:
         some = draw_rows(data.rows, limit, np.random.default_rng(0))
         few = engine_for(replace(some, weights=some.explicit_weights * (data.rows.total / some.total)))
     return replace(reference, near=RemainingGain(nats), same=nats, few=few)
@@ -253,13 +255,13 @@ def _explore(
             starts = draw_starts(data, structure, n_components, some, streams, _copied(state))
         raced = search.race(starts)
         rng = next(streams)
-        if found is None or raced[0].beats(found, search.same):
+        if found is None or raced[0].beats(found):
             found = search.refine(search.refill(raced[0], rng), rng)
         runs += raced
         if time.perf_counter() > settings.deadline:
             break
     assert found is not None
-    return search.ranked(runs), found
+    return ranked(runs), found
 
 
 def _better(runs: list[Run], found: Run, again: tuple[list[Run], Run]) -> tuple[list[Run], Run]:
