@@ -15,6 +15,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.checkpoint import ALL
 from gaussmix.fitting.degeneracy import examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.fit_result import FitResult
@@ -101,7 +102,7 @@ def fit_mixture(
     with one_blas_thread(*rows.shape):
         if starts is not None:
             used = engine if trimming is None else TrimmedEngine(passed, engine, trimming)
-            search = _fit_from_starts(used, kept, settings, starts, background)
+            search = _fit_from_starts(settings.search.recorded(used, ALL), kept, settings, starts, background)
         elif trimming is not None:
             search = find_trimmed_optimum(
                 passed,
@@ -114,7 +115,7 @@ def fit_mixture(
                 int(rng.randint(2**31)),
             )
         else:
-            search = _search(engine, kept.total, settings, rng, background)
+            search = _search(settings.search.recorded(engine, ALL), kept.total, settings, rng, background)
         return FitResult.of(search, rows, columns, trim=settings.trim)
 
 

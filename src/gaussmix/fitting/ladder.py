@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gaussmix.core.engines import AbstractEngine, engine_for
+from gaussmix.core.engines.recorded import Arrays
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.em import Fit
 from gaussmix.fitting.multistart import SHORT, Multistart
+from gaussmix.fitting.recorded_mixtures import MixtureFormat, remembered
 from gaussmix.fitting.runs import SAME, Run
 from gaussmix.fitting.stopping import RemainingGain
 from gaussmix.fitting.surrogate import SurrogateAccelerator
@@ -92,11 +94,11 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
         if time.perf_counter() > settings.deadline:
             break
         larger = ladder.sample(size)
-        fit = _best_near(last, engine_for(larger), mixture, other)
-        soundness = examine(fit.mixture, fit.moments.counts, fit.moments.weight, last.target_root)
+        improved, *sums = _on_sample(last, larger, mixture, other)
+        soundness = examine(improved, *sums, last.target_root)
         if soundness.n_unsound > found.soundness.n_unsound:
             break
-        mixture, other, sample = fit.mixture, None, larger
+        mixture, other, sample = improved, None, larger
     is_normal = mixture.degrees_of_freedom is None  # sums of t distributions do not determine the step
     accelerator = _accelerator(last, ladder.engine.weight, sample) if settings.accelerate and is_normal else None
     best = last.run(mixture, settings.max_iter, rule=settings.rule, accelerator=accelerator)
@@ -105,6 +107,27 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
         if short.beats(best):
             best = last.go_on(short, settings.max_iter, rule=settings.rule)
     return best
+
+
+def _on_sample(
+    last: Multistart, sample: WeightedRows, mixture: Mixture, other: Mixture | None
+) -> tuple[Mixture, FloatArray, float]:
+    """Return the mixture of `_best_near`, its counts (k,) and their weight; a checkpoint may have them."""
+    settings, label, kind = last.settings, f"sample of {sample.n_rows}", MixtureFormat.of(mixture)
+
+    def improve() -> tuple[Mixture, FloatArray, float]:
+        fit = _best_near(last, settings.recorded(engine_for(sample), label), mixture, other)
+        return fit.mixture, fit.moments.counts, fit.moments.weight
+
+    def write(improved: tuple[Mixture, FloatArray, float]) -> Arrays | None:
+        if time.perf_counter() > settings.deadline or not kind.keeps(improved[0]):
+            return None
+        return {"counts": improved[1], "weight": np.asarray(improved[2]), **kind.arrays_of(improved[0])}
+
+    def read(arrays: Arrays) -> tuple[Mixture, FloatArray, float]:
+        return kind.mixture_of(arrays), arrays["counts"], float(arrays["weight"])
+
+    return remembered(settings.checkpoint, label, improve, write, read)
 
 
 def _best_near(last: Multistart, engine: AbstractEngine, mixture: Mixture, other: Mixture | None) -> Fit:
@@ -125,4 +148,5 @@ def _near_optimum(last: Multistart, engine: AbstractEngine, mixture: Mixture) ->
 def _accelerator(last: Multistart, weight: float, sample: WeightedRows) -> SurrogateAccelerator:
     """Return an accelerator by a sample, whose weights are multiplied so that their sum is that of all rows."""
     scaled = replace(sample, weights=sample.explicit_weights * (weight / sample.total))
-    return SurrogateAccelerator(last.update, engine_for(scaled), last.settings.deadline)
+    engine = last.settings.recorded(engine_for(scaled), f"weighted sample of {sample.n_rows}")
+    return SurrogateAccelerator(last.update, engine, last.settings.deadline, last.settings.checkpoint)
