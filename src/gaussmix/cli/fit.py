@@ -8,6 +8,7 @@ import typer
 
 from gaussmix.cli.console import command, fit_progress, notes, run_fit
 from gaussmix.cli.options import (
+    Checkpoint,
     Components,
     Family,
     FamilyOption,
@@ -61,6 +62,7 @@ def fit(
         ),
     ] = None,
     time_budget: TimeBudget = None,
+    checkpoint: Checkpoint = None,
     trim: Trim = None,
     max_variance_ratio: MaxVarianceRatio = None,
     noise: NoiseFlag = False,
@@ -75,6 +77,7 @@ def fit(
 ) -> None:
     """Fit a mixture to a table, print a summary and write the model."""
     check_output(output, table)
+    check_output(checkpoint, table, *([] if output is None else [output]))
     rows = read_rows(table, columns, weights, header_given(header, no_header))
     least = max(2, components)
     if rows.n_rows < least:
@@ -105,7 +108,8 @@ def fit(
                 noise="uniform" if noise else None,
             ),
         )
-        interrupt = run_fit(estimator, lambda: estimator.fit(as_frame(rows), sample_weight=rows.weights))
+        options = {"sample_weight": rows.weights, "checkpoint": checkpoint}
+        interrupt = run_fit(estimator, lambda: estimator.fit(as_frame(rows), **options))
     mixture = replace(estimator.mixture_, feature_names=rows.names)
     entries = fit_summary(estimator, rows)
     reports = [inspect_fit(mixture, FitRecord.of(estimator.fit_result_), rows.values, rows.weights)] if report else []

@@ -12,6 +12,7 @@ all behind it, are dropped.
 import errno
 import json
 import os
+import stat
 import time
 import zlib
 from collections.abc import Mapping
@@ -137,10 +138,13 @@ class Checkpoint(AbstractRecorder):
 
     def _open(self, facts: Mapping[str, Any], notes: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Return the end of the last complete record and the notes of the file, which may be new."""
-        size = os.fstat(self._file).st_size
+        status = os.fstat(self._file)
+        if not stat.S_ISREG(status.st_mode):
+            raise CheckpointError(f"{self.path} is a pipe or a device: give the path of a new file")
+        size = status.st_size
         head = self._bytes(0, min(size, _LONGEST_LINE))
         line, newline, _ = head.partition(b"\n")
-        begins = line.startswith(_BEGINNING) or _BEGINNING.startswith(line)
+        begins = line.startswith(_BEGINNING) or (not newline and _BEGINNING.startswith(line))
         if not begins or (size >= _LONGEST_LINE and not newline):
             raise CheckpointError(f"{self.path} is not a checkpoint of gaussmix: give the path of a new file")
         if not newline:  # new, or killed before there was anything to keep
@@ -148,7 +152,6 @@ class Checkpoint(AbstractRecorder):
             self._truncate(0)
             new = {"format": FORMAT, "version": VERSION, "facts": dict(facts), "notes": dict(notes)}
             self._append(json.dumps(new).encode() + b"\n")
-            os.fsync(self._file)
             return self._end, dict(notes)
         header = self._header(line)
         self._require_same(header["facts"], json.loads(json.dumps(facts)))
