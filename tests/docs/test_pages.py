@@ -25,6 +25,7 @@ PAGES = {
     "measurement-errors": 2,
     "robust-mixtures": 4,
     "streams": 4,
+    "long-fits": 2,
     "criteria": 1,
     "merging": 1,
     "classification": 4,
