@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gaussmix.core.engines import AbstractEngine, engine_for
-from gaussmix.core.engines.recorded import Arrays
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.em import Fit
 from gaussmix.fitting.multistart import SHORT, Multistart
-from gaussmix.fitting.recorded_mixtures import MixtureFormat, remembered
+from gaussmix.fitting.recorded_fits import MixtureFormat, remembered_fit
 from gaussmix.fitting.runs import SAME, Run
 from gaussmix.fitting.stopping import RemainingGain
 from gaussmix.fitting.surrogate import SurrogateAccelerator
@@ -94,11 +93,11 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
         if time.perf_counter() > settings.deadline:
             break
         larger = ladder.sample(size)
-        improved, *sums = _on_sample(last, larger, mixture, other)
-        soundness = examine(improved, *sums, last.target_root)
+        fit = _on_sample(last, larger, mixture, other)
+        soundness = examine(fit.mixture, fit.moments.counts, fit.moments.weight, last.target_root)
         if soundness.n_unsound > found.soundness.n_unsound:
             break
-        mixture, other, sample = improved, None, larger
+        mixture, other, sample = fit.mixture, None, larger
     is_normal = mixture.degrees_of_freedom is None  # sums of t distributions do not determine the step
     accelerator = _accelerator(last, ladder.engine.weight, sample) if settings.accelerate and is_normal else None
     best = last.run(mixture, settings.max_iter, rule=settings.rule, accelerator=accelerator)
@@ -109,25 +108,19 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
     return best
 
 
-def _on_sample(
-    last: Multistart, sample: WeightedRows, mixture: Mixture, other: Mixture | None
-) -> tuple[Mixture, FloatArray, float]:
-    """Return the mixture of `_best_near`, its counts (k,) and their weight; a checkpoint may have them."""
-    settings, label, kind = last.settings, f"sample of {sample.n_rows}", MixtureFormat.of(mixture)
-
-    def improve() -> tuple[Mixture, FloatArray, float]:
-        fit = _best_near(last, settings.recorded(engine_for(sample), label), mixture, other)
-        return fit.mixture, fit.moments.counts, fit.moments.weight
-
-    def write(improved: tuple[Mixture, FloatArray, float]) -> Arrays | None:
-        if time.perf_counter() > settings.deadline or not kind.keeps(improved[0]):
-            return None
-        return {"counts": improved[1], "weight": np.asarray(improved[2]), **kind.arrays_of(improved[0])}
-
-    def read(arrays: Arrays) -> tuple[Mixture, FloatArray, float]:
-        return kind.mixture_of(arrays), arrays["counts"], float(arrays["weight"])
-
-    return remembered(settings.checkpoint, label, improve, write, read)
+def _on_sample(last: Multistart, sample: WeightedRows, mixture: Mixture, other: Mixture | None) -> Fit:
+    """Return the fit of `_best_near`; a checkpoint may have it."""
+    label = f"sample of {sample.n_rows}"
+    engine = last.settings.recorded(engine_for(sample), label)
+    fit = remembered_fit(
+        last.settings.checkpoint,
+        label,
+        lambda: _best_near(last, engine, mixture, other),
+        MixtureFormat.of(mixture),
+        last.settings.deadline,
+    )
+    assert fit is not None
+    return fit
 
 
 def _best_near(last: Multistart, engine: AbstractEngine, mixture: Mixture, other: Mixture | None) -> Fit:

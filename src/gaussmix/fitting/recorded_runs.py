@@ -6,19 +6,18 @@ from dataclasses import fields
 
 import numpy as np
 
-from gaussmix.core.engines.recorded import Arrays, arrays_of, moments_of
+from gaussmix.core.engines.recorded import Arrays
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.checkpoint import Checkpoint
 from gaussmix.fitting.degeneracy import Soundness
-from gaussmix.fitting.em import Fit
 from gaussmix.fitting.multistart import Multistart
-from gaussmix.fitting.recorded_mixtures import MixtureFormat, remembered
+from gaussmix.fitting.recorded_fits import MixtureFormat, arrays_of_fit, fit_of_arrays, remembered, with_prefix
 from gaussmix.fitting.runs import FittedRun, Run
 
 Explored = tuple[list[Run], Run]
 """The last runs of a search, and the best run."""
 
-_MOMENTS, _SOUNDNESS = "moments ", "soundness "  # prefixes of names
+_SOUNDNESS = "soundness "  # prefix of names
 
 
 def arrays_of_runs(runs: list[Run], kind: MixtureFormat) -> Arrays | None:
@@ -27,11 +26,8 @@ def arrays_of_runs(runs: list[Run], kind: MixtureFormat) -> Arrays | None:
         return None
     arrays: Arrays = {}
     for at, run in enumerate(runs):
-        soundness = {one.name: getattr(run.soundness, one.name) for one in fields(run.soundness)}
-        parts = kind.arrays_of(run.mixture)
-        parts |= {"n_starts": np.asarray(run.n_starts), "objective": np.asarray(run.objective)}
-        parts |= {_MOMENTS + name: array for name, array in arrays_of(run.fit.moments).items()}
-        parts |= {_SOUNDNESS + name: array for name, array in soundness.items()}
+        soundness = {_SOUNDNESS + one.name: getattr(run.soundness, one.name) for one in fields(run.soundness)}
+        parts = arrays_of_fit(run.fit, kind) | {"n_starts": np.asarray(run.n_starts)} | soundness
         arrays |= {f"{at} {name}": array for name, array in parts.items()}
     return arrays
 
@@ -39,20 +35,12 @@ def arrays_of_runs(runs: list[Run], kind: MixtureFormat) -> Arrays | None:
 def runs_of_arrays(arrays: Mapping[str, FloatArray], kind: MixtureFormat) -> list[Run]:
     """Return the runs of `arrays_of_runs`, as runs without iterations."""
     runs: list[Run] = []
-    while f"{len(runs)} weights" in arrays:
-        parts = _with_prefix(arrays, f"{len(runs)} ")
-        mixture = kind.mixture_of(parts)
-        moments = moments_of(_with_prefix(parts, _MOMENTS), mixture.covariance.form)
-        told = _with_prefix(parts, _SOUNDNESS)
+    while parts := with_prefix(arrays, f"{len(runs)} "):
+        told = with_prefix(parts, _SOUNDNESS)
         surplus = told.pop("surplus")
         soundness = Soundness(**{name: flags != 0 for name, flags in told.items()}, surplus=surplus)
-        fit = Fit.of_start(mixture, moments, float(parts["objective"]))
-        runs.append(FittedRun(soundness, fit, n_starts=int(parts["n_starts"])))
+        runs.append(FittedRun(soundness, fit_of_arrays(parts, kind), n_starts=int(parts["n_starts"])))
     return runs
-
-
-def _with_prefix(arrays: Mapping[str, FloatArray], prefix: str) -> Arrays:
-    return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def remember_runs(

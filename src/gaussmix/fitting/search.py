@@ -22,7 +22,7 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import LAST, Multistart, SearchSettings
 from gaussmix.fitting.noise_search import NoiseMultistart
 from gaussmix.fitting.noise_starts import draw_noise_starts
-from gaussmix.fitting.recorded_mixtures import MixtureFormat
+from gaussmix.fitting.recorded_fits import MixtureFormat
 from gaussmix.fitting.recorded_runs import Explored, remember_runs
 from gaussmix.fitting.runs import FittedRun, Run, ranked, with_fit
 from gaussmix.fitting.sample import Sample

@@ -1,22 +1,21 @@
 """Acceleration of EM on many rows by runs on a sample, corrected by the sums over all rows."""
 
 import math
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gaussmix.core.engines import AbstractEngine
-from gaussmix.core.engines.recorded import Arrays, digest_of
+from gaussmix.core.engines.recorded import digest_of
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.stored_moments import StoredMoments
 from gaussmix.fitting.acceleration import AbstractAccelerator, Accelerator
 from gaussmix.fitting.checkpoint import Checkpoint
-from gaussmix.fitting.em import EMRun, fit_em
+from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.online_update import OnlineUpdate
-from gaussmix.fitting.recorded_mixtures import MixtureFormat, remembered
+from gaussmix.fitting.recorded_fits import MixtureFormat, remembered_fit
 from gaussmix.fitting.stopping import RemainingGain, Stop
 
 _LEFT = 0.01  # share of the guaranteed gain of an EM step that a run on the sample leaves ahead
@@ -61,35 +60,28 @@ class SurrogateAccelerator(AbstractAccelerator):
         if self._usual is not None:
             return self._usual.propose(mixture, moments, objective)
         guaranteed = self.update.gain(mixture, moments, self.update.maximize(mixture, moments))
-        kind, key = MixtureFormat.of(mixture), digest_of("proposal", mixture.whitened())
-
-        def write(found: tuple[Mixture | None, float]) -> Arrays | None:
-            proposal, gain = found
-            if time.perf_counter() > self.deadline or not (proposal is None or kind.keeps(proposal)):
-                return None
-            return {"gain": np.asarray(gain)} | ({} if proposal is None else kind.arrays_of(proposal))
-
-        def read(arrays: Arrays) -> tuple[Mixture | None, float]:
-            return kind.mixture_of(arrays) if "weights" in arrays else None, float(arrays["gain"])
-
-        proposal, gain = remembered(
-            self.checkpoint, key, lambda: self._optimum(mixture, moments, guaranteed), write, read
+        sample = self.engine.accumulate(mixture.whitened())
+        surrogate = OnlineUpdate(self.update, StoredMoments(mixture, moments + sample.scaled(-1.0)))
+        fit = remembered_fit(
+            self.checkpoint,
+            digest_of("proposal", mixture.whitened()),
+            lambda: self._optimum(surrogate, mixture, guaranteed),
+            MixtureFormat.of(mixture),
+            self.deadline,
         )
+        gain = math.nan
+        if fit is not None:
+            gain = fit.objective - sample.log_likelihood - surrogate.log_prior(mixture)
         if not math.isfinite(gain) or gain > _LARGEST_RATIO * self._gain:
             self._usual = Accelerator(self.update)
-        if not math.isfinite(gain):
+        if fit is None or not math.isfinite(gain):
             return None
         self._gain = gain
         self._stretch = max(1.0, gain / guaranteed) if guaranteed > 0 else 1.0
-        return proposal
+        return fit.mixture
 
-    def _optimum(self, mixture: Mixture, moments: Moments, guaranteed: float) -> tuple[Mixture | None, float]:
-        """Return the optimum of the surrogate and its gain.
-
-        The gain is NaN if D made the sums of a component negative, or its scatter indefinite.
-        """
-        sample = self.engine.accumulate(mixture.whitened())
-        surrogate = OnlineUpdate(self.update, StoredMoments(mixture, moments + sample.scaled(-1.0)))
+    def _optimum(self, surrogate: OnlineUpdate, mixture: Mixture, guaranteed: float) -> Fit | None:
+        """Return the run on the sample; None if D made the sums of a component negative, or its scatter indefinite."""
         rule = RemainingGain(max(_LEFT * guaranteed, _LEAST_LEFT))
         accelerator, run = Accelerator(surrogate), EMRun(deadline=self.deadline)
         try:
@@ -98,12 +90,10 @@ class SurrogateAccelerator(AbstractAccelerator):
                     self.engine, surrogate, mixture, rule, max_iter=_MOST_ITERATIONS, accelerator=accelerator, run=run
                 )
         except (FloatingPointError, np.linalg.LinAlgError):
-            return None, math.nan
+            return None
         if fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
-        if fit.last_step is not None and fit.last_step.collapsed.any():
-            return None, math.nan
-        return fit.mixture, fit.objective - sample.log_likelihood - surrogate.log_prior(mixture)
+        return None if fit.last_step is not None and fit.last_step.collapsed.any() else fit
 
     def accept(self) -> None:
         if self._usual is not None:

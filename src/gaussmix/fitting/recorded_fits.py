@@ -1,5 +1,6 @@
-"""Mixtures as arrays of a checkpoint, and back, bit for bit."""
+"""Mixtures and fits as arrays of a checkpoint, and back, bit for bit."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -8,12 +9,15 @@ import numpy as np
 
 from gaussmix.core.background import Background
 from gaussmix.core.covariance import AbstractCovariance
-from gaussmix.core.engines.recorded import Arrays, digest_of
+from gaussmix.core.engines.recorded import Arrays, arrays_of, digest_of, moments_of
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.checkpoint import Checkpoint
+from gaussmix.fitting.em import Fit
 
 Value = TypeVar("Value")
+
+_MOMENTS = "moments "  # prefix of names
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,3 +104,55 @@ def remembered(
     if arrays is not None:
         checkpoint.replace(before, key, arrays)
     return value
+
+
+def remembered_fit(
+    checkpoint: Checkpoint | None, key: str, compute: Callable[[], Fit | None], kind: MixtureFormat, deadline: float
+) -> Fit | None:
+    """Return a fit that a checkpoint has, without its history, or compute and keep it.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint or None
+        The checkpoint; without one, the fit is computed.
+    key : str
+        Key of the fit.
+    compute : callable
+        Function that returns the fit, or None if there is none.
+    kind : MixtureFormat
+        Format of its mixture.
+    deadline : float
+        Time, by ``time.perf_counter()``, after which a fit may have been cut short and is not kept.
+
+    Returns
+    -------
+    Fit or None
+        The fit.
+    """
+
+    def write(fit: Fit | None) -> Arrays | None:
+        if time.perf_counter() > deadline:
+            return None
+        if fit is None:
+            return {}
+        return arrays_of_fit(fit, kind) if kind.keeps(fit.mixture) else None
+
+    return remembered(checkpoint, key, compute, write, lambda arrays: fit_of_arrays(arrays, kind) if arrays else None)
+
+
+def arrays_of_fit(fit: Fit, kind: MixtureFormat) -> Arrays:
+    """Return the mixture, the moments and the objective of a fit as arrays."""
+    moments = {_MOMENTS + name: array for name, array in arrays_of(fit.moments).items()}
+    return {**kind.arrays_of(fit.mixture), "objective": np.asarray(fit.objective), **moments}
+
+
+def fit_of_arrays(arrays: Mapping[str, FloatArray], kind: MixtureFormat) -> Fit:
+    """Return the fit of `arrays_of_fit`, as one without iterations."""
+    mixture = kind.mixture_of(arrays)
+    moments = moments_of(with_prefix(arrays, _MOMENTS), mixture.covariance.form)
+    return Fit.of_start(mixture, moments, float(arrays["objective"]))
+
+
+def with_prefix(arrays: Mapping[str, FloatArray], prefix: str) -> Arrays:
+    """Return the arrays whose names have a prefix, by the rest of the name."""
+    return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
