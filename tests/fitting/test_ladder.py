@@ -3,29 +3,37 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from gaussmix import GaussianMixture, Mixture
+from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
-from gaussmix.core.rows import WeightedRows
-from gaussmix.fitting.ladder import GROWTH, LEAST_GROWTH, MOST_ROWS, Ladder
+from gaussmix.fitting.coreset import GROWTH, LEAST_GROWTH, MOST_ROWS, draw_sample, sizes_of_samples
+from gaussmix.fitting.ladder import Ladder
 
 
 @pytest.mark.parametrize("n_rows", [20_001, 100_000, 160_000, 1_000_000, 100_000_000])
 def test_sizes_grow_up_to_a_share_of_all_rows(n_rows):
-    engine = NativeEngine(np.zeros((1, 1)))
-    engine.n_rows = n_rows
-    sizes = Ladder(engine, WeightedRows(np.zeros((20_000, 1))), None, 0).sizes()
+    sizes = sizes_of_samples(n_rows, 20_000)
     assert sizes == sorted(sizes)
-    assert all(LEAST_GROWTH * 20_000 <= size <= min(n_rows // GROWTH, MOST_ROWS) for size in sizes)
-    assert bool(sizes) == (n_rows >= GROWTH * LEAST_GROWTH * 20_000)
+    assert all(LEAST_GROWTH * 20_000 <= size <= min(n_rows // 2, MOST_ROWS) for size in sizes)
+    assert len(sizes) == 1 or all(size <= n_rows // GROWTH for size in sizes)
+    assert bool(sizes) == (n_rows >= 2 * LEAST_GROWTH * 20_000)
 
 
-def test_samples_are_the_same_each_time_and_follow_the_odds():
-    rows = np.arange(50_000.0)[:, None]
-    odds = np.where(rows[:, 0] < 1000, 100.0, 1.0)
-    ladder = Ladder(NativeEngine(rows), WeightedRows(rows[:5000]), odds, 3)
-    first, second = ladder.sample(12_000), ladder.sample(12_000)
-    assert_array_equal(first.values, second.values)
-    assert (first.values < 1000).mean() > 0.5
-    assert abs(first.weights[first.values[:, 0] < 1000].sum() / first.weights.sum() - 0.02) < 0.005
+@pytest.mark.parametrize(("n_rows", "scale"), [(60_000, 1.0), (200_000, 1e-3), (200_000, 1e4)])
+def test_samples_are_parts_of_the_largest_and_favor_distant_rows(n_rows, scale):
+    rows = scale * np.random.default_rng(0).standard_t(3, (n_rows, 2))
+    engine, full = NativeEngine(rows), covariance_class("full")
+    data, largest, all_rows = draw_sample(engine, full, 2, np.random.default_rng(1), 20_000, with_larger=True)
+    assert not all_rows
+    ladder = Ladder(engine, data.as_observed, largest, 3)
+    assert largest.n_rows == max([data.rows.n_rows, *ladder.sizes()])
+    of_largest = set(largest.values[:, 0].tolist())
+    for some in [data.rows, *map(ladder.sample, ladder.sizes())]:
+        assert set(some.values[:, 0].tolist()) <= of_largest
+        assert_array_equal(some.values, (some if some is data.rows else ladder.sample(some.n_rows)).values)
+        far = (some.values**2).sum(axis=1) > 25 * scale**2
+        share = ((rows**2).sum(axis=1) > 25 * scale**2).mean()
+        assert far.mean() > 1.5 * share
+        assert abs(some.weights[far].sum() / some.weights.sum() / share - 1) < 0.1
 
 
 @pytest.mark.slow

@@ -6,33 +6,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gaussmix.core.engines import AbstractEngine, engine_for
+from gaussmix.core.engines.recorded import Arrays
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import FloatArray
-from gaussmix.fitting.degeneracy import examine
-from gaussmix.fitting.em import Fit
+from gaussmix.fitting.coreset import GROWTH, sizes_of_samples
 from gaussmix.fitting.multistart import SHORT, Multistart
-from gaussmix.fitting.recorded_fits import MixtureFormat, remembered_fit
-from gaussmix.fitting.runs import SAME, Run
+from gaussmix.fitting.recorded_fits import MixtureFormat, remembered
+from gaussmix.fitting.runs import Run
+from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.stopping import RemainingGain
 from gaussmix.fitting.surrogate import SurrogateAccelerator
 
-GROWTH = 4
-"""Ratio of the sizes of two samples, and of all rows to the largest sample."""
-
-LEAST_GROWTH = 2
-"""Least ratio of the first larger sample to the one that was searched."""
-
-MOST_ROWS = 1_000_000
-"""Size of the largest sample."""
-
 _AHEAD = 0.02  # nats for each parameter; the optima of a sample and of all rows differ by half a nat for each
+_LARGE, _ROWS_PER_PARAMETER, _QUICK = 16, 20, 8  # all rows to a sample, its rows, iterations: larger ones do not help
 _LEVEL = 1 << 32  # number of the first random stream, apart from those of starts
 
 
 @dataclass(frozen=True, eq=False)
 class Ladder:
-    """Growing samples of the rows of an engine.
+    """Growing samples of the rows of an engine, each of them a part of the next.
 
     Attributes
     ----------
@@ -40,36 +33,33 @@ class Ladder:
         All rows.
     searched : WeightedRows
         The sample that was searched.
-    odds : (n,) array, or None
-        Relative sampling probabilities of the rows (`gaussmix.fitting.coreset`).
+    largest : WeightedRows
+        The largest sample (`gaussmix.fitting.coreset`); it may be the same.
     seed : int
         Seed of the search.
     """
 
     engine: AbstractEngine
     searched: WeightedRows
-    odds: FloatArray | None
+    largest: WeightedRows
     seed: int
 
     def sizes(self) -> list[int]:
         """Return the sizes of samples larger than the one that was searched, in ascending order."""
-        sizes, size = [], min(self.engine.n_rows // GROWTH, MOST_ROWS)
-        while size >= LEAST_GROWTH * self.searched.n_rows:
-            sizes.append(size)
-            size //= GROWTH
-        return sizes[::-1]
+        return sizes_of_samples(self.engine.n_rows, self.searched.n_rows)
 
     def sample(self, size: int) -> WeightedRows:
-        """Return a sample, always the same one for a size."""
+        """Return a sample, always the same one for a size: one of each block of consecutive draws of the largest."""
         rng = np.random.Generator(np.random.Philox(key=np.array([self.seed, _LEVEL + size], dtype=np.uint64)))
-        return self.engine.sample_rows(size, rng, self.odds)
+        return draw_rows(self.largest, size, rng)
 
 
 def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> Run:
     """Improve an optimum of a sample on growing samples, and then on all rows.
 
-    A sample is left when what is ahead there is below its sampling error. Larger samples are not used after one on
-    which a component becomes degenerate. The run on all rows is accelerated by the last sample.
+    A sample is left when what is ahead there is below its sampling error. Moves repair components that a sample shows
+    to be degenerate. The run on all rows is accelerated by the last sample, which is smaller than the largest one if EM
+    converges quickly.
 
     Parameters
     ----------
@@ -93,11 +83,11 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
         if time.perf_counter() > settings.deadline:
             break
         larger = ladder.sample(size)
-        fit = _on_sample(last, larger, mixture, other)
-        soundness = examine(fit.mixture, fit.moments.counts, fit.moments.weight, last.target_root)
-        if soundness.n_unsound > found.soundness.n_unsound:
+        (mixture, n_iter), other = _on_sample(last, larger, mixture, other), None
+        sample = larger if GROWTH * size <= ladder.engine.n_rows else sample
+        is_large = size >= max(ladder.engine.n_rows // _LARGE, _ROWS_PER_PARAMETER * mixture.n_parameters)
+        if is_large and n_iter <= _QUICK:
             break
-        mixture, other, sample = fit.mixture, None, larger
     is_normal = mixture.degrees_of_freedom is None  # sums of t distributions do not determine the step
     accelerator = _accelerator(last, ladder.engine.weight, sample) if settings.accelerate and is_normal else None
     best = last.run(mixture, settings.max_iter, rule=settings.rule, accelerator=accelerator)
@@ -108,34 +98,38 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
     return best
 
 
-def _on_sample(last: Multistart, sample: WeightedRows, mixture: Mixture, other: Mixture | None) -> Fit:
-    """Return the fit of `_best_near`; a checkpoint may have it."""
-    label = f"sample of {sample.n_rows}"
-    engine = last.settings.recorded(engine_for(sample), label)
-    fit = remembered_fit(
-        last.settings.checkpoint,
-        label,
-        lambda: _best_near(last, engine, mixture, other),
-        MixtureFormat.of(mixture),
-        last.settings.deadline,
-    )
-    assert fit is not None
-    return fit
+def _on_sample(last: Multistart, sample: WeightedRows, mixture: Mixture, other: Mixture | None) -> tuple[Mixture, int]:
+    """Return the optimum of a larger sample and the iterations that led to it; a checkpoint may have them."""
+    settings, label, kind = last.settings, f"sample of {sample.n_rows}", MixtureFormat.of(mixture)
+
+    def improve() -> tuple[Mixture, int]:
+        level = _level(last, sample, mixture, label)
+        run = level.run(mixture, settings.max_iter)
+        if other is not None:
+            short = level.run(other, SHORT, rule=RemainingGain(0.0))
+            if short.beats(run, level.same):
+                run = level.ranked([run, level.go_on(short, settings.max_iter)])[0]
+        if run.soundness.n_unsound:
+            run = level.repair(run)
+        return run.mixture, run.n_iter
+
+    def write(improved: tuple[Mixture, int]) -> Arrays | None:
+        if time.perf_counter() > settings.deadline or not kind.keeps(improved[0]):
+            return None
+        return {"n_iter": np.asarray(improved[1]), **kind.arrays_of(improved[0])}
+
+    def read(arrays: Arrays) -> tuple[Mixture, int]:
+        return kind.mixture_of(arrays), int(arrays["n_iter"])
+
+    return remembered(settings.checkpoint, label, improve, write, read)
 
 
-def _best_near(last: Multistart, engine: AbstractEngine, mixture: Mixture, other: Mixture | None) -> Fit:
-    """Return the fit from a mixture, or from another one if it is higher after a few iterations and at the end."""
-    fit = _near_optimum(last, engine, mixture)
-    if other is None:
-        return fit
-    short = last.fit(engine, other, SHORT, None)
-    if short.objective <= fit.objective + SAME:
-        return fit
-    return max(fit, _near_optimum(last, engine, short.mixture), key=lambda each: each.objective)
-
-
-def _near_optimum(last: Multistart, engine: AbstractEngine, mixture: Mixture) -> Fit:
-    return last.fit(engine, mixture, last.settings.max_iter, RemainingGain(_AHEAD * mixture.n_parameters))
+def _level(last: Multistart, rows: WeightedRows, mixture: Mixture, label: str) -> Multistart:
+    """Return a search on a larger sample, which stops below its sampling error."""
+    near = RemainingGain(_AHEAD * mixture.n_parameters)
+    data = Sample.of(rows, mixture.covariance.form)
+    engine = last.settings.recorded(engine_for(rows), label)
+    return replace(last, engine=engine, data=data, near=near, same=near.nats, best=None, highest=None)
 
 
 def _accelerator(last: Multistart, weight: float, sample: WeightedRows) -> SurrogateAccelerator:

@@ -119,6 +119,10 @@ class Multistart:
         The unsound run with the highest objective so far.
     n_runs : int
         Number of runs so far.
+    same : float
+        Difference of objectives in nats up to which optima count as the same.
+    few : AbstractEngine or None
+        Engine with some of the rows, whose weights sum to those of all of them, for the first iterations of a start.
     """
 
     engine: AbstractEngine
@@ -131,6 +135,8 @@ class Multistart:
     best: Run | None = None
     highest: Run | None = None
     n_runs: int = 0
+    same: float = SAME
+    few: AbstractEngine | None = None
 
     def race(self, starts: Iterable[Start]) -> list[Run]:
         """Run all starts for a few iterations, the best third for more, and the best two to convergence.
@@ -141,17 +147,17 @@ class Multistart:
         """
         starts = self.in_time(starts)
         short = self.short_runs(itertools.islice(starts, _FIRST))
-        kept, some = short[0], ranked(short)[:AGREED]
+        kept, some = short[0], self.ranked(short)[:AGREED]
         longer = dict(zip(map(id, some), self.longer_runs(some, LONGER), strict=True))
-        early = ranked(longer.values())
+        early = self.ranked(longer.values())
         if early[0].has_agreement and not self.settings.all_starts:
-            return ranked([self.go_on(early[0], LAST), *self._carry(kept, early[:1])])
-        runs = ranked([*short, *self.short_runs(starts)])
+            return self.ranked([self.go_on(early[0], LAST), *self._carry(kept, early[:1])])
+        runs = self.ranked([*short, *self.short_runs(starts)])
         n_longer = math.ceil(len(runs) / 3)
         del short, runs[max(n_longer, _FINISHERS + _MORE_FINISHERS) :]  # the others would only need memory
         others = [run for run in runs[:n_longer] if id(run) not in longer]
         longer |= zip(map(id, others), self.longer_runs(others, LONGER), strict=True)
-        best = ranked(longer[id(run)] for run in runs[:n_longer])
+        best = self.ranked(longer[id(run)] for run in runs[:n_longer])
         first = self.go_on(best[0], LAST)
         finished = [first, *(self.go_on(run, LAST, to_beat=first) for run in best[1:_FINISHERS])]
         for run in [*best[_FINISHERS:], *runs[n_longer:]][:_MORE_FINISHERS]:
@@ -159,7 +165,7 @@ class Multistart:
             if is_sound or time.perf_counter() > self.settings.deadline:
                 break
             finished.append(self.go_on(run, LAST))
-        return ranked([*finished, *self._carry(kept, [*best[:_FINISHERS], *finished])])
+        return self.ranked([*finished, *self._carry(kept, [*best[:_FINISHERS], *finished])])
 
     def _carry(self, run: Run, others: list[Run]) -> list[Run]:
         """Run a start to convergence if no other run has its objective; it does not count as a sign of agreement.
@@ -170,7 +176,7 @@ class Multistart:
         for _ in range(_MORE_PLAIN):
             if abs(plain.fit.change) >= _SLOW:
                 (plain,) = self.longer_runs([plain], _PLAIN)
-        if any(abs(plain.objective - other.objective) <= SAME for other in others):
+        if any(abs(plain.objective - other.objective) <= self.same for other in others):
             return []
         return [replace(self.go_on(plain, LAST), n_starts=0)]
 
@@ -185,18 +191,18 @@ class Multistart:
             assert isinstance(start, Mixture)
             same = [run for other, run in tried if is_same_start(start, other)]
             tried.append((start, same[0] if same else self.run(start, SHORT, rule=self.near)))
-            runs = ranked([run for _, run in tried])
+            runs = self.ranked([run for _, run in tried])
             if runs[0].n_starts >= AGREED and not (must_be_sound and runs[0].soundness.n_unsound):
                 break
         first = self.go_on(runs[0], LAST)
-        return ranked([first, *(self.go_on(run, LAST, to_beat=first) for run in runs[1:_FINISHERS])])
+        return self.ranked([first, *(self.go_on(run, LAST, to_beat=first) for run in runs[1:_FINISHERS])])
 
     def refill(self, best: Run, rng: np.random.Generator) -> Run:
         """Try new starts if the best run has components without rows; return the best run."""
         if best.n_lost == 0:
             return best
         proposals = self.refills(best, find_lost(best.mixture, best.counts), rng)
-        return ranked([best, *(self.run(mixture, LAST) for mixture in proposals)])[0]
+        return self.ranked([best, *(self.run(mixture, LAST) for mixture in proposals)])[0]
 
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
         """Apply split-and-merge moves and then random swaps to the best run, as long as they improve it.
@@ -220,16 +226,20 @@ class Multistart:
         patience = is_small * _FAILURES if agree else max(swaps, more)
         return self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, patience)
 
+    def repair(self, run: Run) -> Run:
+        """Apply split-and-merge moves to a run with unsound components, as long as they improve it."""
+        return self._improve(run, self.moves, SHORT, 1)
+
     def _improve(self, best: Run, moves_from: Callable[[Run], Iterator[Start]], n_iter: int, patience: int) -> Run:
         """Try moves from the best run, and from any better one they find, until ``patience`` rounds have failed."""
         failures = 0
         moves = self.in_time(moves_from(best))
         while failures < patience:
-            tried = ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))
+            tried = self.ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))
             if not tried:
                 break
             run = self.go_on(tried[0], LAST, to_beat=best)
-            if run.beats(best):
+            if run.beats(best, self.same):
                 best, failures, moves = run, 0, self.in_time(moves_from(run))
             else:
                 failures += 1
@@ -254,6 +264,11 @@ class Multistart:
     def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
         """Run a few iterations of plain EM from each start; their likelihoods rank starts better than those before."""
         mixtures = [self.update.prepared(start) for start in starts if isinstance(start, Mixture)]
+        if self.few is not None:
+            return [self._examined(self.fit(self.few, mixture, n_iter, None)) for mixture in mixtures]
+        return self._runs_of(mixtures, n_iter)
+
+    def _runs_of(self, mixtures: list[Mixture], n_iter: int) -> list[Run]:
         n_pairs = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)
         if len(mixtures) < 2 or n_pairs > _FEW_PAIRS or not self.update.may_stack(mixtures[0]):
             runs = []
@@ -268,7 +283,7 @@ class Multistart:
 
     def longer_runs(self, runs: list[Run], n_iter: int) -> list[Run]:
         """Run more iterations of plain EM from the results of short runs."""
-        longer = self.short_runs([run.mixture for run in runs], n_iter)
+        longer = self._runs_of([run.mixture for run in runs], n_iter)
         return [replace(after, n_starts=run.n_starts) for run, after in zip(runs, longer, strict=True)]
 
     def run(
@@ -337,12 +352,19 @@ class Multistart:
 
     def _record(self, fit: Fit) -> Run:
         """Keep the run if it is the best or highest; raise KeyboardInterrupt if it was interrupted."""
-        counts, weight = fit.moments.counts, fit.moments.weight
-        run = FittedRun(examine(fit.mixture, counts, weight, self.target_root), fit)
+        run = self._examined(fit)
         self.keep(run)
         if fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
         return run
+
+    def _examined(self, fit: Fit) -> FittedRun:
+        counts, weight = fit.moments.counts, fit.moments.weight
+        return FittedRun(examine(fit.mixture, counts, weight, self.target_root), fit)
+
+    def ranked(self, runs: Iterable[Run]) -> list[Run]:
+        """Sort runs, best first, and merge those with the same optimum."""
+        return ranked(runs, self.same)
 
     def keep(self, run: Run) -> None:
         """Keep the run if it is the best, or unsound and the highest."""

@@ -82,10 +82,10 @@ class Run(ABC):
         """Whether so many starts reached this sound optimum that a better one is very rare."""
         return self.n_starts >= AGREED and not self.soundness.n_unsound
 
-    def beats(self, other: "Run") -> bool:
-        """Return whether this run has fewer lost or unsound components, or an objective more than 0.001 higher."""
+    def beats(self, other: "Run", same: float = SAME) -> bool:
+        """Return whether this run has fewer lost or unsound components, or an objective higher by over ``same``."""
         *troubles, objective = other.rank
-        return self.rank < (*troubles, objective - SAME)
+        return self.rank < (*troubles, objective - same)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,13 +110,13 @@ def with_fit(run: Run, fit: Fit) -> FittedRun:
     return FittedRun(run.soundness, fit, n_starts=run.n_starts)
 
 
-def ranked(runs: Iterable[Run]) -> list[Run]:
-    """Sort runs, best first, and merge those with the same optimum."""
+def ranked(runs: Iterable[Run], same: float = SAME) -> list[Run]:
+    """Sort runs, best first, and merge those with the same optimum: objectives that differ by ``same`` nats at most."""
     kept: list[Run] = []
     for run in sorted(runs, key=lambda run: run.rank):
-        same = [at for at, other in enumerate(kept) if abs(run.objective - other.objective) <= SAME]
-        if same:
-            kept[same[0]] = replace(kept[same[0]], n_starts=kept[same[0]].n_starts + run.n_starts)
+        alike = [at for at, other in enumerate(kept) if abs(run.objective - other.objective) <= same]
+        if alike:
+            kept[alike[0]] = replace(kept[alike[0]], n_starts=kept[alike[0]].n_starts + run.n_starts)
         else:
             kept.append(run)
     return kept

@@ -11,6 +11,7 @@ import numpy as np
 from gaussmix.core.background import Background
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine, engine_for
+from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.compiled_rows import CompiledRows
@@ -24,7 +25,7 @@ from gaussmix.fitting.noise_search import NoiseMultistart
 from gaussmix.fitting.noise_starts import draw_noise_starts
 from gaussmix.fitting.recorded_fits import MixtureFormat
 from gaussmix.fitting.recorded_runs import Explored, remember_runs
-from gaussmix.fitting.runs import FittedRun, Run, ranked, with_fit
+from gaussmix.fitting.runs import SAME, FittedRun, Run, ranked, with_fit
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.starts import draw_starts, start_from_labels, usual_starts
@@ -43,6 +44,8 @@ _ENOUGH = 5  # times the rows that the parameters of a component need
 _STREAMS_OF_SAMPLE = 2  # random streams that the sample takes
 _NEAR = RemainingGain(1e-3)  # enough to tell optima apart
 _NEAR_IN_SAMPLE = RemainingGain(0.1)  # the optimum of a sample differs from that of all rows by some nats
+_PER_PARAMETER, _MOST_NATS = 0.01, 2.0  # nats, much less than those: tolerance of large mixtures in a sample
+_FEW = 4  # ratio of the rows of a sample to those for the first iterations of a start
 
 
 def find_optimum(
@@ -92,17 +95,19 @@ def find_optimum(
         If a row is so far from all components that its density is zero.
     """
     streams = _streams(seed)
-    data, odds, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
+    rng = next(streams)
+    data, largest, all_rows = draw_sample(engine, structure, n_components, rng, ALL_ROWS, with_larger=True)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
     searched = engine if all_rows else settings.recorded(engine_for(data.as_observed), "sample")
-    near = _NEAR if all_rows else _NEAR_IN_SAMPLE
-    shared = (searched, data, update, target_root, settings, near)
+    shared = (searched, data, update, target_root, settings, _NEAR if all_rows else _NEAR_IN_SAMPLE)
     reference = Multistart(*shared) if background is None else NoiseMultistart(*shared, background=background)
+    if not all_rows and background is None and update.initial_degrees is None:
+        reference = _economical(reference, structure, n_components)
     search = _compiled(reference, structure, n_components) or reference
     normal = _compiled_normal(reference, structure, n_components)
-    last = reference if all_rows else replace(reference, engine=engine)
-    ladder = Ladder(engine, data.as_observed, odds, seed)
+    last = reference if all_rows else replace(reference, engine=engine, same=SAME, few=None)
+    ladder = Ladder(engine, data.as_observed, largest, seed)
     kind, checkpoint = MixtureFormat(structure, background), None if all_rows else settings.checkpoint
     runs: list[Run] = []
     found: Run | None = None
@@ -137,6 +142,19 @@ def _streams(seed: int) -> Iterator[np.random.Generator]:
         yield np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64)))
 
 
+def _economical(reference: Multistart, structure: type[AbstractCovariance], n_components: int) -> Multistart:
+    """Return a search of a sample that stops at its sampling error, and makes first iterations on some of its rows."""
+    data, d = reference.data, reference.data.rows.n_features
+    n_parameters = n_components * (1 + d) + structure.count_parameters(n_components, d)
+    nats = min(max(_NEAR_IN_SAMPLE.nats, _PER_PARAMETER * n_parameters), _MOST_NATS)
+    limit = max(data.rows.n_rows // _FEW, _ENOUGH * n_components * rows_needed(structure.letters, d))
+    few = None
+    if data.incomplete is None and 2 * limit <= data.rows.n_rows and data.rows.n_rows * n_components > MOST_PAIRS:
+        some = draw_rows(data.rows, limit, np.random.default_rng(0))
+        few = engine_for(replace(some, weights=some.explicit_weights * (data.rows.total / some.total)))
+    return replace(reference, near=RemainingGain(nats), same=nats, few=few)
+
+
 def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_components: int) -> CompiledSearch | None:
     """Return the same search in compiled code if there is code for it, and the table is small."""
     data, update, settings = reference.data, reference.update, reference.settings
@@ -146,7 +164,15 @@ def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_comp
         return None
     rows = CompiledRows.of(data, structure, n_components, update, reference.target_root)
     return CompiledSearch(
-        reference.engine, data, update, reference.target_root, settings, reference.near, reference.began, rows=rows
+        reference.engine,
+        data,
+        update,
+        reference.target_root,
+        settings,
+        reference.near,
+        reference.began,
+        same=reference.same,
+        rows=rows,
     )
 
 
@@ -248,13 +274,13 @@ def _explore(
             starts = draw_starts(data, structure, n_components, some, streams, _copied(state))
         raced = search.race(starts)
         rng = next(streams)
-        if found is None or raced[0].beats(found):
+        if found is None or raced[0].beats(found, search.same):
             found = search.refine(search.refill(raced[0], rng), rng)
         runs += raced
         if time.perf_counter() > settings.deadline:
             break
     assert found is not None
-    return ranked(runs), found
+    return search.ranked(runs), found
 
 
 def _better(runs: list[Run], found: Run, again: tuple[list[Run], Run]) -> tuple[list[Run], Run]:
