@@ -34,9 +34,11 @@ KINDS: dict[str, Callable[[], GaussianMixture]] = {
     "diag": lambda: GaussianMixture(N_COMPONENTS, covariance_type="diag", random_state=0),
     "tied": lambda: GaussianMixture(N_COMPONENTS, covariance_type="tied", random_state=0),
     "weights": lambda: GaussianMixture(N_COMPONENTS, random_state=0),
-    "missing values": lambda: GaussianMixture(N_COMPONENTS, random_state=0, n_init=2),
-    "uniform noise": lambda: GaussianMixture(N_COMPONENTS, noise="uniform", random_state=0, n_init=2),
-    "t distributions": lambda: StudentMixture(N_COMPONENTS, random_state=0, n_init=2),
+    "missing values": lambda: GaussianMixture(N_COMPONENTS, init_params="kmeans", max_iter=20, random_state=0),
+    "uniform noise": lambda: GaussianMixture(
+        N_COMPONENTS, noise="uniform", init_params="kmeans", max_iter=30, random_state=0
+    ),
+    "t distributions": lambda: StudentMixture(N_COMPONENTS, init_params="kmeans", max_iter=30, random_state=0),
     "plain EM": lambda: GaussianMixture(
         N_COMPONENTS, init_params="random", acceleration="none", tol=1e-9, max_iter=60, random_state=0
     ),

@@ -108,8 +108,9 @@ def fit(
                 noise="uniform" if noise else None,
             ),
         )
-        options = {"sample_weight": rows.weights, "checkpoint": checkpoint}
-        interrupt = run_fit(estimator, lambda: estimator.fit(as_frame(rows), **options))
+        interrupt = run_fit(
+            estimator, lambda: estimator.fit(as_frame(rows), sample_weight=rows.weights, checkpoint=checkpoint)
+        )
     mixture = replace(estimator.mixture_, feature_names=rows.names)
     entries = fit_summary(estimator, rows)
     reports = [inspect_fit(mixture, FitRecord.of(estimator.fit_result_), rows.values, rows.weights)] if report else []
