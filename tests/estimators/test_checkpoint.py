@@ -92,7 +92,7 @@ MODELS = {
     "few rows": (GaussianMixture(4, random_state=0), ROWS[:3000], {}),
     "kmeans": (GaussianMixture(4, init_params="kmeans", n_init=2, tol=1e-6, random_state=0), ROWS, {}),
     "errors": (GaussianMixture(3, init_params="kmeans", random_state=0), ROWS, {"noise_covariance": [0.1, 0.1, 0.2]}),
-    "trim": (GaussianMixture(3, trim=0.05, random_state=0, n_init=2), ROWS, {}),
+    "trim": (GaussianMixture(3, trim=0.05, init_params="kmeans", random_state=0), ROWS, {}),
     "student": (StudentMixture(3, random_state=0), ROWS, {}),
     "bayesian": (BayesianGaussianMixture(n_components=6, random_state=0), ROWS, {}),
 }
