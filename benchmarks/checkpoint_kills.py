@@ -1,8 +1,8 @@
 """Fits that are killed at random moments and go on from a checkpoint, compared with fits that are left alone.
 
-Claim: a fit of 1,000,000 x 8 rows, k=10, that is killed 20 times ends in the same bits: parameters, log-likelihood and
-history and report except seconds. The checkpoint takes at most 10 per cent of the time of
-a fit of a second; half of that is reading all rows for their digest.
+Claim: a fit of 1,000,000 x 8 rows, k=10, that is killed 20 times ends in the same bits: parameters, log-likelihood, and
+history and report except seconds. The checkpoint takes at most 10 per cent of the time of a fit of a second; half of
+that is reading all rows for their digest.
 
 Method: each fit runs in a child process, forked from one that has the rows. For the times, fits without and with a new
 checkpoint alternate, and the least processor time of the rounds counts, in one thread. Then a fit gets SIGKILL at a
