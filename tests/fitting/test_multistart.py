@@ -4,10 +4,12 @@ import itertools
 import math
 import time
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers.datasets import COVARIANCE_TYPES, TABLES, blobs, read_only
+from numpy.testing import assert_allclose
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
@@ -406,3 +408,54 @@ def test_interrupted_search_leaves_a_model_with_its_own_likelihood(n_rows, calls
     assert gm.stop_reason_.startswith("Interrupted after ")
     assert not gm.converged_
     assert gm.score(X) == pytest.approx(gm.lower_bound_, rel=1e-12)
+
+
+def search_of(rows, **settings):
+    data = Sample.of(WeightedRows(rows), "full")
+    engine, root = NativeEngine(rows), data.root_within(3, "full", np.random.default_rng(0))
+    limits = SearchSettings(8, RemainingGain(), 500)
+    return Multistart(engine, data, MaximumLikelihood(), root, limits, RemainingGain(0.1), **settings)
+
+
+def three_clusters(n_each, seed):
+    roots = [np.eye(2), 0.5 * np.eye(2), np.diag([1.5, 0.4])]
+    return clusters([[0, 0], [6, 0], [0, 7]], roots, [n_each] * 3, seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_moves_repair_a_component_that_has_collapsed(seed):
+    rows = three_clusters(400, seed)
+    labels = (rows[:, 0] > 3).astype(np.int64)
+    labels[:2] = 2  # two rows
+    search = search_of(rows)
+    bad = search.run(start_from_labels(search.data, labels, covariance_class("full"), 3), 0)
+    collapsed = replace(bad, soundness=replace(bad.soundness, few=np.array([False, False, True])))
+    best = search.repair(collapsed)
+    assert best.soundness.n_unsound == 0
+    assert_allclose(np.sort(best.counts), 400, atol=5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_first_iterations_on_some_rows_lead_to_the_same_optimum(seed):
+    rows = three_clusters(4000, seed)
+    some = NativeEngine(np.ascontiguousarray(rows[::4]), np.full(3000, 4.0))
+    optima = []
+    for few in (None, some):
+        search = search_of(rows, few=few, same=1.0)
+        streams = (np.random.default_rng(at) for at in itertools.count())
+        starts = draw_starts(search.data, covariance_class("full"), 3, range(8), streams)
+        optima.append(search.race(starts)[0].objective)
+    assert abs(optima[0] - optima[1]) < 0.1
+
+
+@pytest.mark.parametrize(("same", "n_kept"), [(1e-6, 2), (1e4, 1), (1e9, 1)])
+def test_optima_count_as_the_same_up_to_a_difference(same, n_kept):
+    rows = three_clusters(300, 0)
+    search = search_of(rows, same=same)
+    first = search.run(start_from_labels(search.data, np.arange(900) // 300, covariance_class("full"), 3), 500)
+    second = search.run(first.mixture.reordered(np.array([2, 0, 1])), 0)
+    lower = search.run(start_from_labels(search.data, (np.arange(900) + 5) // 300 % 3, covariance_class("full"), 3), 0)
+    kept = search.ranked([first, second, lower])
+    assert len(kept) == n_kept
+    assert kept[0].n_starts == 4 - n_kept
+    assert first.beats(lower, same) == (n_kept == 2)

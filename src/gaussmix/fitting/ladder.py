@@ -83,7 +83,7 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
         if time.perf_counter() > settings.deadline:
             break
         larger = ladder.sample(size)
-        (mixture, n_iter), other = _on_sample(last, larger, mixture, other), None
+        (mixture, n_iter, last.n_runs), other = _on_sample(last, larger, mixture, other), None
         sample = larger if GROWTH * size <= ladder.engine.n_rows else sample
         is_large = size >= max(ladder.engine.n_rows // _LARGE, _ROWS_PER_PARAMETER * mixture.n_parameters)
         if is_large and n_iter <= _QUICK:
@@ -98,11 +98,13 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
     return best
 
 
-def _on_sample(last: Multistart, sample: WeightedRows, mixture: Mixture, other: Mixture | None) -> tuple[Mixture, int]:
-    """Return the optimum of a larger sample and the iterations that led to it; a checkpoint may have them."""
+def _on_sample(
+    last: Multistart, sample: WeightedRows, mixture: Mixture, other: Mixture | None
+) -> tuple[Mixture, int, int]:
+    """Return the optimum of a larger sample, its iterations and the number of runs so far; a checkpoint may have them."""
     settings, label, kind = last.settings, f"sample of {sample.n_rows}", MixtureFormat.of(mixture)
 
-    def improve() -> tuple[Mixture, int]:
+    def improve() -> tuple[Mixture, int, int]:
         level = _level(last, sample, mixture, label)
         run = level.run(mixture, settings.max_iter)
         if other is not None:
@@ -111,15 +113,17 @@ def _on_sample(last: Multistart, sample: WeightedRows, mixture: Mixture, other: 
                 run = level.ranked([run, level.go_on(short, settings.max_iter)])[0]
         if run.soundness.n_unsound:
             run = level.repair(run)
-        return run.mixture, run.n_iter
+        return run.mixture, run.n_iter, level.n_runs
 
-    def write(improved: tuple[Mixture, int]) -> Arrays | None:
-        if time.perf_counter() > settings.deadline or not kind.keeps(improved[0]):
+    def write(improved: tuple[Mixture, int, int]) -> Arrays | None:
+        mixture, *numbers = improved
+        if time.perf_counter() > settings.deadline or not kind.keeps(mixture):
             return None
-        return {"n_iter": np.asarray(improved[1]), **kind.arrays_of(improved[0])}
+        return {"numbers": np.array(numbers, dtype=np.float64), **kind.arrays_of(mixture)}
 
-    def read(arrays: Arrays) -> tuple[Mixture, int]:
-        return kind.mixture_of(arrays), int(arrays["n_iter"])
+    def read(arrays: Arrays) -> tuple[Mixture, int, int]:
+        n_iter, n_runs = arrays["numbers"].astype(int).tolist()
+        return kind.mixture_of(arrays), n_iter, n_runs
 
     return remembered(settings.checkpoint, label, improve, write, read)
 
