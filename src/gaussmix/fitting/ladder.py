@@ -101,7 +101,7 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
 def _on_sample(
     last: Multistart, sample: WeightedRows, mixture: Mixture, other: Mixture | None
 ) -> tuple[Mixture, int, int]:
-    """Return the optimum of a larger sample, its iterations and the number of runs so far; a checkpoint may have them."""
+    """Return the optimum of a larger sample, its iterations and the runs so far; a checkpoint may have them."""
     settings, label, kind = last.settings, f"sample of {sample.n_rows}", MixtureFormat.of(mixture)
 
     def improve() -> tuple[Mixture, int, int]:
