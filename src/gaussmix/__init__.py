@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from gaussmix.core.errors import (
+    CheckpointError,
     DegenerateComponentWarning,
     DegenerateDataWarning,
     DoubtfulModelWarning,
@@ -56,6 +57,7 @@ load = Mixture.load
 
 __all__ = [
     "BayesianGaussianMixture",
+    "CheckpointError",
     "DegenerateComponentWarning",
     "DegenerateDataWarning",
     "DoubtfulModelWarning",

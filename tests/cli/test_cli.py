@@ -384,6 +384,18 @@ def test_interrupt_ends_with_130_and_one_line(table, monkeypatch):
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted.\n")
 
 
+def test_fit_goes_on_from_its_checkpoint_only(table, tmp_path):
+    options = ("fit", table, "--columns", "length,width", "--checkpoint", tmp_path / "fit.checkpoint")
+    succeeds(*options, "-k", 3, "-o", tmp_path / "one.json")
+    assert (tmp_path / "fit.checkpoint").exists()
+    succeeds(*options, "-k", 3, "-o", tmp_path / "two.json")
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+    assert "n_components is 3 there and 2 here" in fails(*options, "-k", 2)
+    before = table.read_bytes()
+    assert "table.csv" in fails("fit", table, "-k", 2, "--columns", "length", "--checkpoint", table)
+    assert table.read_bytes() == before
+
+
 @pytest.fixture
 def ctrl_c_in_the_search(monkeypatch):
     @contextmanager

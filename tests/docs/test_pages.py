@@ -25,6 +25,7 @@ PAGES = {
     "measurement-errors": 2,
     "robust-mixtures": 4,
     "streams": 4,
+    "long-fits": 2,
     "larger-than-memory": 1,
     "cluster": 1,
     "criteria": 1,

@@ -1,4 +1,6 @@
+import gc
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -46,6 +48,32 @@ def test_what_is_kept_does_not_grow():
         online.partial_fit(block)
         sizes.append(len(pickle.dumps(online.moments_)))
     assert max(sizes[1:]) <= sizes[0] + 100
+
+
+@pytest.mark.slow
+def test_memory_is_flat_over_a_thousand_calls():
+    online = GaussianMixture(3, random_state=0).partial_fit(ROWS)
+    blocks, sizes = np.array_split(ROWS, 160), []  # caches of constants fill at first
+    tracemalloc.start()
+    try:
+        for at in range(1000):
+            online.partial_fit(blocks[at % 160])
+            if at in (299, 999):
+                gc.collect()
+                sizes.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert sizes[1] - sizes[0] < 20_000
+    assert online.moments_.weight == 4000 + 1000 * 25
+
+
+def test_a_copy_of_the_estimator_goes_on_in_the_same_way():
+    online = GaussianMixture(3, random_state=0).partial_fit(ROWS[:2000])
+    copy = pickle.loads(pickle.dumps(online))
+    for model in (online, copy):
+        model.partial_fit(ROWS[2000:])
+    assert_array_equal(online.means_, copy.means_)
+    assert_array_equal(online.moments_.moments.scatter, copy.moments_.moments.scatter)
 
 
 def test_forgetting_follows_a_drift():

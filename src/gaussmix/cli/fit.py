@@ -8,6 +8,7 @@ import typer
 
 from gaussmix.cli.console import command, fit_progress, notes, run_fit
 from gaussmix.cli.options import (
+    Checkpoint,
     Components,
     Family,
     FamilyOption,
@@ -62,6 +63,7 @@ def fit(
         ),
     ] = None,
     time_budget: TimeBudget = None,
+    checkpoint: Checkpoint = None,
     trim: Trim = None,
     max_variance_ratio: MaxVarianceRatio = None,
     noise: NoiseFlag = False,
@@ -77,17 +79,15 @@ def fit(
 ) -> None:
     """Fit a mixture to a table, print a summary and write the model."""
     check_output(output, table)
+    check_output(checkpoint, table, *([] if output is None else [output]))
     rows = read_rows(table, columns, weights, header_given(header, no_header), limit=limit_given(memory_limit))
     least = max(2, components)
     if rows.n_rows < least:
         raise ValueError(f"{table} has {counted(rows.n_rows, 'row')}; {components} components need at least {least}")
     from gaussmix.estimators import GaussianMixture, StudentMixture
 
-    if noise and family is Family.STUDENT:
-        raise ValueError("t distributions and uniform noise cannot be combined: leave out --noise or --family")
-    if family is Family.STUDENT and (trim is not None or max_variance_ratio is not None):
-        name = "--trim" if trim is not None else "--max-variance-ratio"
-        raise ValueError(f"{name} is not defined for t distributions: leave out {name} or --family")
+    if family is Family.STUDENT:
+        _check_student(noise, trim, max_variance_ratio)
     with fit_progress(notes(), n_starts=None if init is None else n_init or 1) as callback:
         kind = StudentMixture if family is Family.STUDENT else GaussianMixture
         estimator = kind(
@@ -107,7 +107,9 @@ def fit(
                 noise="uniform" if noise else None,
             ),
         )
-        interrupt = run_fit(estimator, lambda: estimator.fit(as_frame(rows), sample_weight=rows.weights))
+        interrupt = run_fit(
+            estimator, lambda: estimator.fit(as_frame(rows), sample_weight=rows.weights, checkpoint=checkpoint)
+        )
     mixture = replace(estimator.mixture_, feature_names=rows.names)
     entries = fit_summary(estimator, rows)
     reports = [inspect_fit(mixture, FitRecord.of(estimator.fit_result_), rows.values, rows.weights)] if report else []
@@ -119,3 +121,12 @@ def fit(
         print_apart(mixture_summary(mixture), entry_grid(entries), *reports)
     if interrupt:
         raise interrupt
+
+
+def _check_student(noise: bool, trim: float | None, max_variance_ratio: float | None) -> None:
+    """Raise ValueError for options that t distributions do not have."""
+    if noise:
+        raise ValueError("t distributions and uniform noise cannot be combined: leave out --noise or --family")
+    if trim is not None or max_variance_ratio is not None:
+        name = "--trim" if trim is not None else "--max-variance-ratio"
+        raise ValueError(f"{name} is not defined for t distributions: leave out {name} or --family")

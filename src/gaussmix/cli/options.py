@@ -104,6 +104,12 @@ Starts = Annotated[
 TimeBudget = Annotated[
     float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after this time and keep the best model so far.")
 ]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False, help="Keep results in this file; if the command was killed, run it again and it goes on."
+    ),
+]
 RegCovar = Annotated[
     str | None,
     typer.Option(

@@ -83,6 +83,10 @@ class ModelFileError(ValueError):
     """A model file cannot be read: it is damaged, has another format, or has a newer version."""
 
 
+class CheckpointError(ValueError):
+    """A checkpoint file is in use, is that of another fit, or is not a checkpoint."""
+
+
 class MissingDependencyError(ImportError):
     """An optional library is missing; the message names the extra to install."""
 

@@ -3,12 +3,13 @@
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.engines import engine_for
@@ -22,6 +23,7 @@ from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report
 from gaussmix.diagnostics.posterior import inspect_posterior
 from gaussmix.estimators.bayesian_checks import check_bayesian_mixture, prior_settings
+from gaussmix.estimators.checkpoints import opened_checkpoint
 from gaussmix.estimators.fit_warnings import warn_of_singular_prior
 from gaussmix.estimators.fitted_posterior import FittedPosteriorMixin
 from gaussmix.estimators.parameter_checks import of_used, require_enough_rows, require_observed_columns
@@ -220,7 +222,15 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         self.time_budget = time_budget
         self.prune = prune
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        noise_covariance: Any = None,
+        *,
+        checkpoint: str | PathLike[str] | None = None,
+    ) -> Self:
         """Fit the posterior to rows.
 
         Parameters
@@ -236,6 +246,8 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             Covariance of the measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d)
             or covariances (n, d, d) of each row. The mixture is that of the true values (Bovy, Hogg and Roweis, Annals
             of Applied Statistics 5 (2011), 1657-1677). An infinite variance is a missing value.
+        checkpoint : str or path, optional
+            File from which the same call goes on if the process was killed (docs/long-fits.md). It is kept.
 
         Returns
         -------
@@ -245,7 +257,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         Raises
         ------
         ValueError
-            If a parameter, the rows or the weights are not valid.
+            If a parameter, the rows or the weights are not valid, or the checkpoint is that of another fit.
         KeyboardInterrupt
             On Ctrl-C. The estimator keeps the best posterior so far, if any.
 
@@ -257,7 +269,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             If columns are constant or follow from others, so that the default ``covariance_prior`` is singular.
         """
         with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
-            self._fit(X, sample_weight, noise_covariance)
+            self._fit(X, sample_weight, noise_covariance, checkpoint)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> IntArray:
@@ -282,7 +294,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             return assign_rows(engine_for(self._fit(X, sample_weight, noise_covariance)), self._whitened(), "labels")
 
-    def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
+    def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any, path: Any = None) -> WeightedRows:
         check_bayesian_mixture(self)
         rows = self._rows_in_memory(X, sample_weight, noise_covariance, ensure_min_samples=2)
         require_observed_columns(rows)
@@ -291,13 +303,15 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         previous = self._previous_result(rows.n_features)
         if previous is not None:
             settings = settings.with_components(len(previous.posterior.means))
-        rng = check_random_state(self.random_state)
         printer = VerbosePrinter(self.verbose, self.verbose_interval, "mean evidence lower bound")
-        starts = self._given_starts(previous, rng, printer, rows.with_value)
-        prune = starts is None if isinstance(self.prune, str) else bool(self.prune)
-        search = self._search(starts, rows.informative().total, self._watcher(printer))
         ridge = 0.0 if isinstance(self.reg_covar, str) else float(self.reg_covar)
-        result = fit_posterior(rows.informative(), settings, search, rng, ridge=ridge, prune=prune, starts=starts)
+        before = None if previous is None else previous.posterior.mixture
+        with opened_checkpoint(path, self, rows, before) as (checkpoint, rng):
+            starts = self._given_starts(previous, rng, printer, rows.with_value)
+            prune = starts is None if isinstance(self.prune, str) else bool(self.prune)
+            search = self._search(starts, rows.informative().total, self._watcher(printer))
+            search = replace(search, checkpoint=checkpoint)
+            result = fit_posterior(rows.informative(), settings, search, rng, ridge=ridge, prune=prune, starts=starts)
         self.fit_result_ = result
         if result.fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt

@@ -3,11 +3,12 @@
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin
-from sklearn.utils import check_random_state
 
 from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import AbstractCovariance
@@ -16,6 +17,7 @@ from gaussmix.core.engines.distant_rows import as_given
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, IntArray, Random
 from gaussmix.core.warning_values import warn
+from gaussmix.estimators.checkpoints import opened_checkpoint
 from gaussmix.estimators.constraint_checks import check_constraints, require_constrained_rows, require_held_ratio
 from gaussmix.estimators.drawn_start import draw_start
 from gaussmix.estimators.factor_checks import check_factor_fit, structure_for, warn_of_least_noise
@@ -37,6 +39,7 @@ from gaussmix.estimators.parameter_checks import (
 from gaussmix.estimators.rollback import RestoredOnFailure
 from gaussmix.estimators.truncation_checks import check_truncation, require_truncated_rows
 from gaussmix.estimators.verbose import VerbosePrinter
+from gaussmix.estimators.warm_start import result_to_continue
 from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_mixture import GivenStarts, fit_mixture
@@ -276,7 +279,15 @@ class GaussianMixture(
         self.prior = prior
         self.truncation = truncation
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        noise_covariance: Any = None,
+        *,
+        checkpoint: str | PathLike[str] | None = None,
+    ) -> Self:
         """Fit the mixture to rows.
 
         Parameters
@@ -293,6 +304,8 @@ class GaussianMixture(
             Covariance of the measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d)
             or covariances (n, d, d) of each row. The mixture is that of the true values (Bovy, Hogg and Roweis, Annals
             of Applied Statistics 5 (2011), 1657-1677). An infinite variance is a missing value.
+        checkpoint : str or path, optional
+            File from which the same call goes on if the process was killed (docs/long-fits.md). It is kept.
 
         Returns
         -------
@@ -302,7 +315,7 @@ class GaussianMixture(
         Raises
         ------
         ValueError
-            If a parameter, the rows or the weights are not valid.
+            If a parameter, the rows or the weights are not valid, or the checkpoint is that of another fit.
         KeyboardInterrupt
             On Ctrl-C. The estimator keeps the best model so far, if any.
 
@@ -316,7 +329,7 @@ class GaussianMixture(
             If columns are constant or functions of others. They are left out of the fit, but the model covers them.
         """
         with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
-            self._fit(X, sample_weight, noise_covariance)
+            self._fit(X, sample_weight, noise_covariance, checkpoint)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> IntArray:
@@ -343,7 +356,7 @@ class GaussianMixture(
             rows = self._fit(X, sample_weight, noise_covariance)
             return as_given(self._labels(rows), X)
 
-    def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> AnyRows:
+    def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any, path: Any = None) -> AnyRows:
         structure = self._structure
         check_gaussian_mixture(self)
         constraints = check_constraints(self)
@@ -355,13 +368,14 @@ class GaussianMixture(
         require_constrained_rows(self, rows)
         require_truncated_rows(self.truncation, rows)
         require_order(self.order_by, rows.names, rows.n_features)
-        previous = self._previous_result(rows.n_features)
-        rng = check_random_state(self.random_state)
-        printer = VerbosePrinter(self.verbose, self.verbose_interval)
-        starts = self._given_starts(previous, rng, printer, rows.with_value, constraints)
-        settings = self._settings(starts, previous, self._watcher(printer), constraints)
+        previous = result_to_continue(self, rows.n_features)
         reduces = self._reduces and previous is None
-        result = fit_mixture(rows.informative(), settings, rng, starts=starts, reduce_columns=reduces)
+        printer = VerbosePrinter(self.verbose, self.verbose_interval)
+        with opened_checkpoint(path, self, rows, None if previous is None else previous.mixture) as (checkpoint, rng):
+            starts = self._given_starts(previous, rng, printer, rows.with_value, constraints)
+            settings = self._settings(starts, previous, self._watcher(printer), constraints)
+            settings = replace(settings, search=replace(settings.search, checkpoint=checkpoint))
+            result = fit_mixture(rows.informative(), settings, rng, starts=starts, reduce_columns=reduces)
         if self.order_by != "auto" and previous is None:
             result = result.reordered(order_components(result.mixture, self.order_by))
         self.fit_result_ = result
@@ -398,22 +412,6 @@ class GaussianMixture(
         """Whether a method draws the start or a part of it."""
         given = (self.weights_init, self.means_init, self.precisions_init)
         return isinstance(self.init_params, str) and any(parameter is None for parameter in given)
-
-    def _previous_result(self, n_features: int) -> FitResult | None:
-        """Return the result that a warm start continues from."""
-        previous: FitResult | None = getattr(self, "fit_result_", None) if self.warm_start else None
-        if previous is None:
-            return None
-        found = (previous.mixture.covariance_type, *previous.mixture.means.shape)
-        wanted = (self._structure.name, self.n_components, n_features)
-        if found != wanted:
-            raise ValueError(
-                f"warm_start continues from {found}, this fit asks for {wanted} (covariance_type, n_components, "
-                "n_features): set warm_start=False"
-            )
-        if (previous.mixture.background is None) != (self.noise is None):
-            raise ValueError(f"warm_start continues from another fit than noise={self.noise!r}: set warm_start=False")
-        return previous
 
     def _given_starts(
         self,

@@ -27,6 +27,7 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import Form
 from gaussmix.fitting.acceleration import AbstractAccelerator, Accelerator
+from gaussmix.fitting.checkpoint import ALL
 from gaussmix.fitting.degeneracy import examine, examine_factors, find_lost
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.factor_acceleration import FactorAccelerator
@@ -135,9 +136,9 @@ def fit_mixture(
             trimming = Trimming.of(settings.trim, require_in_memory(kept, "trim"))
             search = _fit_trimmed(require_in_memory(passed, "trim"), kept, trimming, settings, rng, starts)
         elif starts is not None:
-            search = _fit_from_starts(engine, kept, settings, starts, background)
+            search = _fit_from_starts(settings.search.recorded(engine, ALL), kept, settings, starts, background)
         else:
-            search = _search(engine, kept.total, settings, rng, background)
+            search = _search(settings.search.recorded(engine, ALL), kept.total, settings, rng, background)
         return FitResult.of(search, rows, columns, trim=settings.trim)
 
 
@@ -160,7 +161,8 @@ def _fit_trimmed(
     """Fit to the rows that a rule keeps; passes go over ``passed``, the rows or the distinct ones among them."""
     engine = engine_for(passed)
     if starts is not None:
-        return _fit_from_starts(TrimmedEngine(passed, engine, trimming), kept, settings, starts, None)
+        used = TrimmedEngine(passed, engine, trimming)
+        return _fit_from_starts(settings.search.recorded(used, ALL), kept, settings, starts, None)
     return find_trimmed_optimum(
         passed,
         engine,

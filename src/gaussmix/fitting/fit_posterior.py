@@ -15,6 +15,7 @@ from gaussmix.core.posterior.occupation import log_probability_empty
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.checkpoint import ALL
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.prior_of_rows import PriorSettings
@@ -135,7 +136,7 @@ def fit_posterior(
     """
     prior = settings.prior_of(rows, ridge)
     distinct = distinct_rows(rows)
-    engine = engine_for(rows if distinct is None else distinct)
+    engine = search.recorded(engine_for(rows if distinct is None else distinct), ALL)
 
     def update_for(prior: MixturePrior, total: float) -> VariationalUpdate:
         return VariationalUpdate(prior, total, ridge)

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gaussmix.core.engines import AbstractEngine, engine_for
+from gaussmix.core.engines.recorded import Arrays
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.coreset import GROWTH, sizes_of_samples
 from gaussmix.fitting.multistart import SHORT, Multistart
-from gaussmix.fitting.runs import Run, ranked
+from gaussmix.fitting.recorded_fits import MixtureFormat, remembered
+from gaussmix.fitting.runs import ranked
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.stopping import RemainingGain
 from gaussmix.fitting.surrogate import SurrogateAccelerator
@@ -81,18 +83,10 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
         if time.perf_counter() > settings.deadline:
             break
         larger = ladder.sample(size)
-        level = _level(last, larger, mixture)
-        run = level.run(mixture, settings.max_iter)
-        if other is not None:
-            short = level.run(other, SHORT, rule=RemainingGain(0.0))
-            if short.beats(run, level.same):
-                run = ranked([run, level.go_on(short, settings.max_iter)])[0]
-        if run.soundness.n_unsound:
-            run = level.repair(run)
-        mixture, other, last.n_runs = run.mixture, None, level.n_runs
+        (mixture, n_iter, last.n_runs), other = _on_sample(last, larger, mixture, other), None
         sample = larger if GROWTH * size <= ladder.engine.n_rows else sample
         is_large = size >= max(ladder.engine.n_rows // _LARGE, _ROWS_PER_PARAMETER * mixture.n_parameters)
-        if is_large and run.n_iter <= _QUICK:
+        if is_large and n_iter <= _QUICK:
             break
     is_normal = mixture.degrees_of_freedom is None  # sums of t distributions do not determine the step
     accelerator = _accelerator(last, ladder.engine.weight, sample) if settings.accelerate and is_normal else None
@@ -104,14 +98,46 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
     return best
 
 
-def _level(last: Multistart, rows: WeightedRows, mixture: Mixture) -> Multistart:
+def _on_sample(
+    last: Multistart, sample: WeightedRows, mixture: Mixture, other: Mixture | None
+) -> tuple[Mixture, int, int]:
+    """Return the optimum of a larger sample, its iterations and the runs so far; a checkpoint may have them."""
+    settings, label, kind = last.settings, f"sample of {sample.n_rows}", MixtureFormat.of(mixture)
+
+    def improve() -> tuple[Mixture, int, int]:
+        level = _level(last, sample, mixture, label)
+        run = level.run(mixture, settings.max_iter)
+        if other is not None:
+            short = level.run(other, SHORT, rule=RemainingGain(0.0))
+            if short.beats(run, level.same):
+                run = ranked([run, level.go_on(short, settings.max_iter)])[0]
+        if run.soundness.n_unsound:
+            run = level.repair(run)
+        return run.mixture, run.n_iter, level.n_runs
+
+    def write(improved: tuple[Mixture, int, int]) -> Arrays | None:
+        mixture, *numbers = improved
+        if time.perf_counter() > settings.deadline or not kind.keeps(mixture):
+            return None
+        return {"numbers": np.array(numbers, dtype=np.float64), **kind.arrays_of(mixture)}
+
+    def read(arrays: Arrays) -> tuple[Mixture, int, int]:
+        n_iter, n_runs = arrays["numbers"].astype(int).tolist()
+        return kind.mixture_of(arrays), n_iter, n_runs
+
+    return remembered(settings.checkpoint, label, improve, write, read)
+
+
+def _level(last: Multistart, rows: WeightedRows, mixture: Mixture, label: str) -> Multistart:
     """Return a search on a larger sample, which stops below its sampling error."""
     near = RemainingGain(_AHEAD * mixture.n_parameters)
     data = Sample.of(rows, mixture.covariance.form)
-    return replace(last, engine=engine_for(rows), data=data, near=near, same=near.nats, best=None, highest=None)
+    engine = last.settings.recorded(engine_for(rows), label)
+    return replace(last, engine=engine, data=data, near=near, same=near.nats, best=None, highest=None)
 
 
 def _accelerator(last: Multistart, weight: float, sample: WeightedRows) -> SurrogateAccelerator:
     """Return an accelerator by a sample, whose weights are multiplied so that their sum is that of all rows."""
     scaled = replace(sample, weights=sample.explicit_weights * (weight / sample.total))
-    return SurrogateAccelerator(last.update, engine_for(scaled), last.settings.deadline)
+    engine = last.settings.recorded(engine_for(scaled), f"weighted sample of {sample.n_rows}")
+    return SurrogateAccelerator(last.update, engine, last.settings.deadline, last.settings.checkpoint)

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gaussmix.core.engines import AbstractEngine, StackedEngine
+from gaussmix.core.engines.recorded import RecordedEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.fitting.acceleration import AbstractAccelerator, Accelerator
 from gaussmix.fitting.batch import MOST_FEATURES
+from gaussmix.fitting.checkpoint import Checkpoint
 from gaussmix.fitting.degeneracy import examine, find_lost, rows_needed
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
@@ -60,6 +62,8 @@ class SearchSettings:
         Callback that receives a `Progress` at every start and after every iteration of every run.
     all_starts : bool
         Whether all starts run, even if the first ones agree.
+    checkpoint : Checkpoint, optional
+        File in which results are kept, so that the fit goes on after it was killed.
     """
 
     n_starts: int
@@ -69,6 +73,24 @@ class SearchSettings:
     deadline: float = math.inf
     watch: Callable[[Progress], object] | None = None
     all_starts: bool = False
+    checkpoint: Checkpoint | None = None
+
+    def recorded(self, engine: AbstractEngine, label: str) -> AbstractEngine:
+        """Return an engine whose passes are recorded, if there is a checkpoint.
+
+        Parameters
+        ----------
+        engine : AbstractEngine
+            An engine.
+        label : str
+            Name of its rows, different for different rows of a fit.
+
+        Returns
+        -------
+        AbstractEngine
+            The engine itself if there is no checkpoint.
+        """
+        return engine if self.checkpoint is None else RecordedEngine(engine, self.checkpoint, label)
 
 
 @dataclass(eq=False)

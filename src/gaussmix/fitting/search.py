@@ -23,6 +23,8 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import LAST, Multistart, SearchSettings
 from gaussmix.fitting.noise_search import NoiseMultistart
 from gaussmix.fitting.noise_starts import draw_noise_starts
+from gaussmix.fitting.recorded_fits import MixtureFormat
+from gaussmix.fitting.recorded_runs import Explored, remember_runs
 from gaussmix.fitting.runs import SAME, FittedRun, Run, ranked, with_fit
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search_result import SearchResult
@@ -97,7 +99,7 @@ def find_optimum(
     data, largest, all_rows = draw_sample(engine, structure, n_components, rng, ALL_ROWS, with_larger=True)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
-    searched = engine if all_rows else engine_for(data.as_observed)
+    searched = engine if all_rows else settings.recorded(engine_for(data.as_observed), "sample")
     shared = (searched, data, update, target_root, settings, _NEAR if all_rows else _NEAR_IN_SAMPLE)
     reference = Multistart(*shared) if background is None else NoiseMultistart(*shared, background=background)
     if not all_rows and background is None and update.initial_degrees is None:
@@ -106,21 +108,20 @@ def find_optimum(
     normal = _compiled_normal(reference, structure, n_components)
     last = reference if all_rows else replace(reference, engine=engine, same=SAME, few=None)
     ladder = Ladder(engine, data.as_observed, largest, seed)
+    kind, checkpoint = MixtureFormat(structure, background), None if all_rows else settings.checkpoint
     runs: list[Run] = []
     found: Run | None = None
+
+    def explore() -> Explored:
+        return _explore_all(search, normal, structure, n_components, seed, first)
+
     try:
         try:
-            if normal is None:
-                runs, found = _explore(search, structure, n_components, seed, first)
-            else:
-                runs, found = _explore_tails(search, normal, structure, n_components, seed, first)
-            if data.incomplete is not None and n_components > 1 and not found.has_agreement:
-                search = replace(search, data=data.completed_by(found.mixture))
-                runs, found = _better(runs, found, _explore(search, structure, n_components, seed, first))
+            runs, found = remember_runs(checkpoint, "search", search, explore, kind)
             best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs, ladder)
         except SingularRunsError:
-            search = replace(reference, best=search.best)
-            runs, found = _explore(search, structure, n_components, seed, first)
+            search, normal = replace(reference, best=search.best), None
+            runs, found = remember_runs(checkpoint, "second search", search, explore, kind)
             best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs, ladder)
     except KeyboardInterrupt:
         if search.best is None:
@@ -187,6 +188,26 @@ def _compiled_normal(
     return _compiled(
         replace(reference, update=normal_update(reference.update), settings=settings), structure, n_components
     )
+
+
+def _explore_all(
+    search: Multistart,
+    normal: CompiledSearch | None,
+    structure: type[AbstractCovariance],
+    n_components: int,
+    seed: int,
+    first: np.random.RandomState | None,
+) -> Explored:
+    """Return the last runs and the best one; incomplete rows are searched again with the values that it expects."""
+    if normal is None:
+        runs, found = _explore(search, structure, n_components, seed, first)
+    else:
+        runs, found = _explore_tails(search, normal, structure, n_components, seed, first)
+    data = search.data
+    if data.incomplete is not None and n_components > 1 and not found.has_agreement:
+        search.data = data.completed_by(found.mixture)
+        runs, found = _better(runs, found, _explore(search, structure, n_components, seed, first))
+    return runs, found
 
 
 def _explore_tails(

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gaussmix.core.engines import AbstractEngine
+from gaussmix.core.engines.recorded import digest_of
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.stored_moments import StoredMoments
 from gaussmix.fitting.acceleration import AbstractAccelerator, Accelerator
+from gaussmix.fitting.checkpoint import Checkpoint
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.online_update import OnlineUpdate
+from gaussmix.fitting.recorded_fits import MixtureFormat, remembered_fit
 from gaussmix.fitting.stopping import Check, EMState, RemainingGain, Stop
 
 _LEFT = 0.01  # share of its gain that a run on the sample leaves ahead
@@ -93,16 +96,20 @@ class SurrogateAccelerator(AbstractAccelerator):
         Engine with the sample, whose total weight is that of all rows.
     deadline : float
         Time at which a run on the sample must end, by ``time.perf_counter()``.
+    checkpoint : Checkpoint, optional
+        File that keeps the proposals.
     """
 
     update: MaximumLikelihood
     engine: AbstractEngine
     deadline: float = math.inf
+    checkpoint: Checkpoint | None = None
     _corrections: _Corrections = field(default_factory=_Corrections, init=False)
     _usual: Accelerator | None = field(default=None, init=False)
     _guaranteed: float = field(default=math.inf, init=False)
     _again: float = field(default=math.inf, init=False)
     _failures: int = field(default=0, init=False)
+    _n_optima: int = field(default=0, init=False)
     _stretch: float = field(default=math.inf, init=False)
     _gains: tuple[float, float] = field(default=(math.inf, math.inf), init=False)
 
@@ -114,7 +121,14 @@ class SurrogateAccelerator(AbstractAccelerator):
         correction = self._corrections.combined(mixture, moments, moments + sample.scaled(-1.0))
         surrogate = OnlineUpdate(self.update, StoredMoments(mixture, correction))
         start = sample.log_likelihood + surrogate.log_prior(mixture)
-        fit = self._optimum(surrogate, mixture, start)
+        self._n_optima += 1
+        fit = remembered_fit(
+            self.checkpoint,
+            digest_of(f"proposal {self._n_optima}", mixture.whitened()),
+            lambda: self._optimum(surrogate, mixture, start),
+            MixtureFormat.of(mixture),
+            self.deadline,
+        )
         gain = math.nan if fit is None else fit.objective - start
         if fit is None or not math.isfinite(gain):
             self._fall_back()

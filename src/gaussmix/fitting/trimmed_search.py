@@ -16,6 +16,7 @@ from gaussmix.core.engines import IncompleteEngine, NativeEngine, TrimmedEngine,
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.checkpoint import ALL
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import LAST, Multistart, SearchSettings, Start
 from gaussmix.fitting.runs import Run, ranked, with_fit
@@ -119,6 +120,8 @@ def find_trimmed_optimum(
 
     last = runs_of(rows, engine)
     search = last if is_all else runs_of(*searched)
+    if not is_all:  # moves, which need to know the rows that are kept, are those of the search
+        last = replace(last, engine=settings.recorded(last.engine, ALL))
     few = engine.sample_rows(CONCENTRATED, rng)
     short = search if few.n_rows == data.rows.n_rows else runs_of(few, engine_for(few))
     found, runs = None, []

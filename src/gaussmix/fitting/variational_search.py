@@ -291,7 +291,7 @@ def find_posterior(
     k, structure = prior.n_components, prior.structure
     data, _, all_rows = draw_sample(engine, structure, k, next(streams), ALL_ROWS)
     size = total if all_rows else float(data.rows.n_rows)
-    search_engine = engine if all_rows else engine_for(data.as_observed)
+    search_engine = engine if all_rows else settings.recorded(engine_for(data.as_observed), "sample")
     search = BoundSearch(search_engine, data, update_for(prior, size), settings, _NEAR if all_rows else _NEAR_IN_SAMPLE)
     last = search if all_rows else replace(search, engine=engine, update=update_for(prior, total))
     fits: list[Fit] = []
