@@ -55,6 +55,7 @@ def accumulate_truncated(
     neighbors: SmallIntArray | None,
     n_random: int,
     stream: int,
+    everything: bool,
     candidates: SmallIntArray,
     counts: FloatArray,
     shifts: FloatArray,

@@ -11,13 +11,12 @@ from sklearn.utils import check_random_state
 
 from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class, structure_of
-from gaussmix.core.engines import engine_for
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.number_checks import as_numbers, require_unmasked
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.estimators.constraint_checks import check_constraints, require_constrained_rows, require_held_ratio
+from gaussmix.estimators.drawn_starts import draw_start
 from gaussmix.estimators.fit_warnings import (
     warn_of_fit,
     warn_of_large_errors,
@@ -28,27 +27,21 @@ from gaussmix.estimators.fitted_result import FittedResultMixin
 from gaussmix.estimators.online_fit import OnlineFitMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
-    of_used,
     require_enough_rows,
     require_observed_columns,
     require_order,
-    with_given_parameters,
 )
 from gaussmix.estimators.rollback import RestoredOnFailure
-from gaussmix.estimators.truncation_checks import check_truncation, require_truncated_rows
+from gaussmix.estimators.truncation_checks import check_truncation, is_truncated, require_truncated_rows
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_mixture import GivenStarts, fit_mixture
 from gaussmix.fitting.fit_result import FitResult
-from gaussmix.fitting.flat_start import flat_start
-from gaussmix.fitting.initialization import Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
-from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
 from gaussmix.fitting.stopping import Stop
-from gaussmix.fitting.truncated_fit import candidates_of
 
 
 class GaussianMixture(
@@ -412,7 +405,7 @@ class GaussianMixture(
             return None
 
         def draw(rows: WeightedRows, update: MaximumLikelihood) -> Mixture:
-            start = previous.mixture if previous else self._draw_start(rows, update, rng, used)
+            start = previous.mixture if previous else draw_start(self, rows, update, rng, used)
             require_held_ratio(constraints, start)
             return start
 
@@ -429,7 +422,7 @@ class GaussianMixture(
     ) -> FitSettings:
         n_init = self.n_init if previous is None and self._is_drawn else 1
         search = search_settings(
-            n_starts=n_starts_for(self.n_components, n_init, search=starts is None and not self._is_truncated),
+            n_starts=n_starts_for(self.n_components, n_init, search=starts is None and not is_truncated(self)),
             all_starts=not isinstance(n_init, str),
             tol=self.tol,
             max_iter=self.max_iter,
@@ -441,39 +434,5 @@ class GaussianMixture(
         structure, trim = covariance_class(self.covariance_type), None if self.trim is None else float(self.trim)
         volume = None if self.noise is None else self.noise_volume
         known = constraints or Constraints()
-        return FitSettings(
-            structure,
-            self.n_components,
-            reg_covar,
-            search,
-            volume,
-            None,
-            known,
-            self.prior,
-            trim,
-            self.truncation if self.truncation is None or isinstance(self.truncation, str) else int(self.truncation),
-        )
-
-    @property
-    def _is_truncated(self) -> bool:
-        return candidates_of(self.truncation, self.n_components) is not None
-
-    def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
-        structure = covariance_class(self.covariance_type)
-        given = (self.weights_init, self.means_init, self.precisions_init)
-        drawn = None
-        if any(parameter is None for parameter in given) and self._is_truncated:
-            sample = Sample.of(engine_for(rows).sample_rows(rows.n_rows, rng), structure.form)
-            means = None if self.means_init is None else as_numbers(self.means_init, "means_init")
-            seed = np.random.default_rng(rng.randint(2**31))
-            drawn = flat_start(sample, structure, self.n_components, seed, means)
-        elif any(parameter is None for parameter in given):
-            if isinstance(self.init_params, str):
-                method: Method = "kmeans" if self.init_params == "auto" else self.init_params  # type: ignore[assignment]
-                membership = draw_membership(engine_for(rows), self.n_components, method, rng)
-            else:
-                require_unmasked(self.init_params, "init_params")
-                given_rows, noise = of_used(self.init_params, used), self.noise is not None
-                membership = membership_from_user(given_rows, rows, self.n_components, noise=noise)
-            drawn = mixture_from_membership(membership, structure, update)
-        return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
+        k, few = self.n_components, self.truncation
+        return FitSettings(structure, k, reg_covar, search, volume, None, known, self.prior, trim, few)

@@ -4,6 +4,7 @@ from numbers import Integral
 from typing import Any
 
 from gaussmix.core.rows import WeightedRows
+from gaussmix.fitting.truncated_fit import candidates_of
 
 
 def check_truncation(estimator: Any) -> None:
@@ -22,6 +23,11 @@ def check_truncation(estimator: Any) -> None:
         raise ValueError(
             'truncation draws its own starts: set init_params="auto", or give means_init to start from your own means'
         )
+
+
+def is_truncated(estimator: Any) -> bool:
+    """Return whether the fit of a `GaussianMixture` is truncated: "auto" may mean an exact fit."""
+    return candidates_of(estimator.truncation, estimator.n_components) is not None
 
 
 def require_truncated_rows(truncation: Any, rows: WeightedRows) -> None:
