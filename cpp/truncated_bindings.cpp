@@ -44,7 +44,7 @@ std::pair<std::int64_t, std::int64_t> accumulate(const Table& rows, const std::o
                                                  const std::string& form, const In& offsets, const In& means,
                                                  const In& factors, const Blocks& blocks,
                                                  const std::optional<Components>& neighbors, int n_random,
-                                                 std::uint64_t stream, const OutComponents& candidates,
+                                                 std::uint64_t stream, bool everything, const OutComponents& candidates,
                                                  const Out& counts, const Out& shifts, const Out& scatter,
                                                  const Out& totals, const std::optional<OutComponents>& rebuilt) {
   gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, std::nullopt);

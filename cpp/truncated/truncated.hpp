@@ -17,8 +17,9 @@ namespace gaussmix {
 struct Neighborhoods {
   int n_listed;                   // the width of the table of neighbors; 0: no row looks at anything else
   const std::int32_t* neighbors;  // (k, n_listed)
-  int n_random;          // random neighbors of neighbors, and as many of all components, that are added to them
-  std::uint64_t stream;  // which random components those are
+  int n_random;             // random neighbors of neighbors, and as many of all components, that are added to them
+  std::uint64_t stream;     // which random components those are
+  bool everything = false;  // whether blocks list all components
 };
 
 // The candidates of the rows, best first, which a pass replaces by the best components that it scored.
