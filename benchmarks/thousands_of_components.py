@@ -9,12 +9,15 @@ the components are 0.5 to 1.5. Times are processor seconds. Run with OMP_NUM_THR
 import argparse
 import time
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from gaussmix import GaussianMixture
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine, TruncatedEngine, Truncation
+from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.flat_start import flat_start
@@ -29,7 +32,7 @@ VAMM = {("diag", 20_000, 1_000): 16.1, ("full", 20_000, 500): 31.6}  # processor
 CANDIDATES = 5
 
 
-def table(n, k, seed=1):
+def table(n: int, k: int, seed: int = 1) -> Any:
     rng = np.random.default_rng(seed)
     means = 3 * rng.normal(size=(k, D))
     deviations = rng.uniform(0.5, 1.5, (k, D))
@@ -41,20 +44,20 @@ def table(n, k, seed=1):
     return X
 
 
-def start(X, k, covariance_type):
+def start(X: Any, k: int, covariance_type: str) -> Mixture:
     structure = covariance_class(covariance_type)
     rng = np.random.default_rng(0)
     sample = Sample.of(NativeEngine(X).sample_rows(max(20_000, 20 * k), rng), structure.form)
     return flat_start(sample, structure, k, rng)
 
 
-def timed(work):
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     began = time.process_time()
     result = work()
     return result, time.process_time() - began
 
 
-def iterations(n, k, covariance_type, n_iter):
+def iterations(n: int, k: int, covariance_type: str, n_iter: int) -> float:
     """Print the times of iterations, truncated and exact."""
     X = table(n, k)
     mixture, update = start(X, k, covariance_type), MaximumLikelihood()
@@ -77,7 +80,7 @@ def iterations(n, k, covariance_type, n_iter):
     return late / n
 
 
-def same_start(n, k, covariance_type):
+def same_start(n: int, k: int, covariance_type: str) -> None:
     """Print the final exact log-likelihoods of truncated and exact EM from the same start."""
     X = table(n, k)
     rows, update = WeightedRows(X), MaximumLikelihood()
@@ -96,7 +99,7 @@ def same_start(n, k, covariance_type):
     )
 
 
-def whole_fits(n, k, covariance_type):
+def whole_fits(n: int, k: int, covariance_type: str) -> None:
     """Print the time of a whole fit, from seeding to the exact log-likelihood."""
     X = table(n, k)
     wall = time.perf_counter()
@@ -106,20 +109,20 @@ def whole_fits(n, k, covariance_type):
     beside = VAMM.get((covariance_type, n, k))
     peer = "" if beside is None else f"; vamm {beside} s ({beside / seconds:.1f} times as long)"
     print(
-        f"{covariance_type:5} N={n:,} k={k:,}: {seconds:.1f} s processor, {wall:.1f} s wall, {model.n_iter_} iterations, "
-        f"log-likelihood {model.lower_bound_:.4f} nats per row, {model.fit_result_.truncation}{peer}",
+        f"{covariance_type:5} N={n:,} k={k:,}: {seconds:.1f} s, {wall:.1f} s wall, {model.n_iter_} iterations, "
+        f"{model.lower_bound_:.4f} nats per row, {model.fit_result_.truncation}{peer}",
         flush=True,
     )
 
 
-def scaling(rows_per_component, sizes):
+def scaling(rows_per_component: int, sizes: tuple[int, ...]) -> None:
     """Print how the time of an iteration grows with k, with as many rows for each component."""
     costs = [iterations(rows_per_component * k, k, "diag", 16) for k in sizes]
     exponent = np.log(costs[-1] / costs[0]) / np.log(sizes[-1] / sizes[0])
     print(f"time per row grows as k^{exponent:.2f} from k={sizes[0]:,} to {sizes[-1]:,}", flush=True)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--section", nargs="*", default=["iterations", "start", "fits", "scaling"])

@@ -1,10 +1,10 @@
 #include "truncated_bindings.hpp"
 
+#include <nanobind/stl/pair.h>
+
 #include <cstdint>
 #include <limits>
 #include <vector>
-
-#include <nanobind/stl/pair.h>
 
 #include "arrays.hpp"
 #include "released.hpp"
@@ -40,11 +40,13 @@ void require_blocks(const Blocks& blocks, std::size_t n_rows) {
   if (!is_valid) throw nb::value_error("blocks must begin at 0, ascend and end at the number of rows");
 }
 
-std::pair<std::int64_t, std::int64_t> accumulate(const Table& rows, const std::optional<In>& row_weights, const std::string& form,
-                        const In& offsets, const In& means, const In& factors, const Blocks& blocks,
-                        const std::optional<Components>& neighbors, int n_random, std::uint64_t stream,
-                        const OutComponents& candidates, const Out& counts, const Out& shifts, const Out& scatter,
-                        const Out& totals, const std::optional<OutComponents>& rebuilt) {
+std::pair<std::int64_t, std::int64_t> accumulate(const Table& rows, const std::optional<In>& row_weights,
+                                                 const std::string& form, const In& offsets, const In& means,
+                                                 const In& factors, const Blocks& blocks,
+                                                 const std::optional<Components>& neighbors, int n_random,
+                                                 std::uint64_t stream, bool everything, const OutComponents& candidates,
+                                                 const Out& counts, const Out& shifts, const Out& scatter,
+                                                 const Out& totals, const std::optional<OutComponents>& rebuilt) {
   gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, std::nullopt);
   if (mixture.form == gaussmix::Form::tied) throw nb::value_error("a truncated pass takes a factor per component");
   const std::size_t n = rows.shape(0), d = rows.shape(1), k = mixture.n_components;
@@ -56,16 +58,16 @@ std::pair<std::int64_t, std::int64_t> accumulate(const Table& rows, const std::o
   require_blocks(blocks, n);
   if (neighbors) require_components(*neighbors, k, "neighbors");
   require_components(candidates, k, "candidates");
-  const gaussmix::Rows table{rows.data(),         scalar_of(rows), n, static_cast<int>(d),
-                             sized_or_null(row_weights, n, "row_weights"), nullptr};
+  const gaussmix::Rows table{
+      rows.data(), scalar_of(rows), n, static_cast<int>(d), sized_or_null(row_weights, n, "row_weights"), nullptr};
   const gaussmix::Neighborhoods look{neighbors ? static_cast<int>(neighbors->shape(1)) : 0,
-                                     neighbors ? neighbors->data() : nullptr, n_random, stream};
+                                     neighbors ? neighbors->data() : nullptr, n_random, stream, everything};
   const gaussmix::Candidates own{static_cast<int>(candidates.shape(1)), candidates.data()};
   std::vector<gaussmix::Relation> relations;
-  gaussmix::TruncatedSums to{{sized(counts, k, "counts"), sized(shifts, means.size(), "shifts"),
-                              sized(scatter, factors.size(), "scatter"), nullptr, sized(totals, 2, "totals"),
-                              totals.data() + 1, nullptr},
-                             rebuilt ? &relations : nullptr};
+  gaussmix::TruncatedSums to{
+      {sized(counts, k, "counts"), sized(shifts, means.size(), "shifts"), sized(scatter, factors.size(), "scatter"),
+       nullptr, sized(totals, 2, "totals"), totals.data() + 1, nullptr},
+      rebuilt ? &relations : nullptr};
   const gaussmix::Released released;
   gaussmix::accumulate_truncated(table, mixture, static_cast<std::int64_t>(blocks.size()) - 1, blocks.data(), look,
                                  gaussmix::max_threads(), own, to);
@@ -85,12 +87,13 @@ void chain_components(const Components& neighbors, const OutOrder& order) {
 }  // namespace
 
 void bind_truncated(nb::module_& module) {
-  module.def("accumulate_truncated", &accumulate, "rows"_a, "row_weights"_a.none(), "form"_a, "offsets"_a, "means"_a,
-             "factors"_a, "blocks"_a, "neighbors"_a.none(), "n_random"_a, "stream"_a, "candidates"_a.noconvert(),
-             "counts"_a.noconvert(), "shifts"_a.noconvert(), "scatter"_a.noconvert(), "totals"_a.noconvert(),
-             "rebuilt"_a.none().noconvert(),
-             "Add the sums of one truncated pass, replace the candidates, and return the number of scores and of strays "
-             "(cpp/truncated/truncated.hpp).");
+  module.def(
+      "accumulate_truncated", &accumulate, "rows"_a, "row_weights"_a.none(), "form"_a, "offsets"_a, "means"_a,
+      "factors"_a, "blocks"_a, "neighbors"_a.none(), "n_random"_a, "stream"_a, "everything"_a,
+      "candidates"_a.noconvert(), "counts"_a.noconvert(), "shifts"_a.noconvert(), "scatter"_a.noconvert(),
+      "totals"_a.noconvert(), "rebuilt"_a.none().noconvert(),
+      "Add the sums of one truncated pass, replace the candidates, and return the number of scores and of strays "
+      "(cpp/truncated/truncated.hpp).");
   module.def("chain_components", &chain_components, "neighbors"_a, "order"_a.noconvert(),
              "Fill an order of the components in which neighbors are near each other.");
 }

@@ -253,11 +253,16 @@ void accumulate_nearest(const Rows& rows, const Mixture& m, const double* packed
 }  // namespace
 }  // namespace GAUSSMIX_ISA
 
-const Kernels GAUSSMIX_TABLE(GAUSSMIX_ISA) = {GAUSSMIX_NAME(GAUSSMIX_ISA), GAUSSMIX_ISA::kPad,
-                                              GAUSSMIX_ISA::layout,        GAUSSMIX_ISA::pack,
-                                              GAUSSMIX_ISA::accumulate,    GAUSSMIX_ISA::accumulate_together,
-                                              GAUSSMIX_ISA::score,         GAUSSMIX_ISA::condition_scratch,
-                                              GAUSSMIX_ISA::condition,     GAUSSMIX_ISA::nearest_scratch,
+const Kernels GAUSSMIX_TABLE(GAUSSMIX_ISA) = {GAUSSMIX_NAME(GAUSSMIX_ISA),
+                                              GAUSSMIX_ISA::kPad,
+                                              GAUSSMIX_ISA::layout,
+                                              GAUSSMIX_ISA::pack,
+                                              GAUSSMIX_ISA::accumulate,
+                                              GAUSSMIX_ISA::accumulate_together,
+                                              GAUSSMIX_ISA::score,
+                                              GAUSSMIX_ISA::condition_scratch,
+                                              GAUSSMIX_ISA::condition,
+                                              GAUSSMIX_ISA::nearest_scratch,
                                               GAUSSMIX_ISA::accumulate_nearest};
 
 }  // namespace gaussmix

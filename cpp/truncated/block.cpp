@@ -49,8 +49,7 @@ void BlockPass::run(std::size_t begin, std::size_t end, BlockSums& to) {
   if (relate_) remoteness_.assign(n_listed * (n_listed + 1), 0.0);
   double* n_rows = relate_ ? remoteness_.data() : nullptr;
   double* remote = relate_ ? n_rows + n_listed : nullptr;
-  const Nearest nearest{candidates_.n_kept, to.listed.data(), candidates_.components,
-                        is_taken_.data(),   n_rows,           remote};
+  const Nearest nearest{candidates_.n_kept, to.listed.data(), candidates_.components, is_taken_.data(), n_rows, remote};
   double* scratch = scratch_.of(kernels_.nearest_scratch(part, candidates_.n_kept));
   kernels_.accumulate_nearest(rows_, part, packed, begin, end, nearest, scratch, sums);
   if (!relate_) return;
@@ -63,6 +62,14 @@ void BlockPass::run(std::size_t begin, std::size_t end, BlockSums& to) {
 }
 
 void BlockPass::list_components(std::size_t begin, std::size_t end, std::vector<std::int32_t>& listed) {
+  if (look_.everything) {
+    listed.resize(whole_.n_components);
+    for (int c = 0; c < whole_.n_components; ++c) {
+      listed[c] = c;
+      is_listed_[c] = stamp_;
+    }
+    return;
+  }
   present_.clear();
   for (std::size_t n = begin; n < end; ++n) {
     const std::int32_t* own = candidates_.components + n * candidates_.n_kept;
@@ -87,7 +94,8 @@ void BlockPass::list_components(std::size_t begin, std::size_t end, std::vector<
     if (n_rows_[component] * kFewRows > count) add(component);
   }
   for (const std::int32_t component : present_) {
-    if (look_.n_listed && n_best_[component] * kMainRows >= count) look_around(look_, whole_.n_components, component, add);
+    if (look_.n_listed && n_best_[component] * kMainRows >= count)
+      look_around(look_, whole_.n_components, component, add);
   }
   std::sort(listed.begin(), listed.end());
 }

@@ -177,7 +177,9 @@ class Search {
     const std::size_t n_rows = end - begin;
     by_best_.resize(n_rows);
     for (std::size_t n = 0; n < n_rows; ++n) by_best_[n] = static_cast<std::uint32_t>(n);
-    const auto best_of = [&](std::uint32_t n) { return candidates.components[std::size_t{strays_[begin + n]} * candidates.n_kept]; };
+    const auto best_of = [&](std::uint32_t n) {
+      return candidates.components[std::size_t{strays_[begin + n]} * candidates.n_kept];
+    };
     std::stable_sort(by_best_.begin(), by_best_.end(),
                      [&](std::uint32_t a, std::uint32_t b) { return best_of(a) < best_of(b); });
     std::int32_t before = -1;
@@ -223,16 +225,17 @@ class Search {
 
 // The pairs with a share, by component and then by row.
 struct Shares {
-  std::vector<std::size_t> begin;    // (k + 1,)
+  std::vector<std::size_t> begin;  // (k + 1,)
   std::vector<std::uint32_t> row;
-  std::vector<double> weighted;      // weight p(k | x)
+  std::vector<double> weighted;  // weight p(k | x)
 };
 
 Shares shares_by_component(const Rows& rows, int n_components, const std::vector<std::uint32_t>& strays,
                            const Candidates& candidates, const double* shares_of_rows, int n_threads) {
   const std::size_t n = strays.size(), k = n_components, kept = candidates.n_kept;
   // As many pieces as the tables of counts are worth.
-  const std::size_t n_pieces = std::clamp<std::size_t>(n * kept / (8 * k), 1, 64), piece = (n + n_pieces - 1) / n_pieces;
+  const std::size_t n_pieces = std::clamp<std::size_t>(n * kept / (8 * k), 1, 64),
+                    piece = (n + n_pieces - 1) / n_pieces;
   std::vector<std::size_t> places(n_pieces * k, 0);
   const auto visit = [&](std::int64_t p, auto use) {
     for (std::size_t s = p * piece; s < std::min(n, (p + 1) * piece); ++s) {
@@ -286,8 +289,7 @@ void accumulate_strays(const Rows& rows, const Mixture& mixture, const std::vect
   std::vector<std::unique_ptr<Search>> searches(n_threads);
   parallel_for(n_chunks, n_threads, [&](std::int64_t chunk, int thread) {
     if (!searches[thread]) {
-      searches[thread] =
-          std::make_unique<Search>(rows, mixture, look, components, strays, shares_of_rows.data());
+      searches[thread] = std::make_unique<Search>(rows, mixture, look, components, strays, shares_of_rows.data());
     }
     const std::size_t begin = chunk * kChunkRows, end = std::min(strays.size(), begin + kChunkRows);
     searches[thread]->run(begin, end, candidates, to.relations != nullptr, results[chunk]);

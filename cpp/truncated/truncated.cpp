@@ -12,7 +12,7 @@ namespace gaussmix {
 namespace {
 
 constexpr std::size_t kMostWave = std::size_t{1} << 23;  // doubles: the sums of the blocks of a wave, 64 MiB
-constexpr int kLeastWave = 16, kLargestWave = 256;        // blocks
+constexpr int kLeastWave = 16, kLargestWave = 256;       // blocks
 
 }  // namespace
 

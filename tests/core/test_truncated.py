@@ -95,6 +95,20 @@ def test_wider_candidates_do_not_lower_the_bound():
     assert engine.candidates.shape == (len(X), 6)
 
 
+def test_a_complete_search_finds_the_best_components():
+    X, _ = many_blobs(k=60, apart=1.0)
+    engine = TruncatedEngine(WeightedRows(X), Truncation(3, 6))
+    mixture, before = trace_of(engine, start(X, 60, "full"), 10)[-1]
+    engine.search_everywhere()
+    after = engine.accumulate(mixture.whitened())
+    assert after.log_likelihood >= before.log_likelihood
+    scores = NativeEngine(X).score_rows(mixture.whitened(), "scores")
+    np.testing.assert_array_equal(engine.candidates[:, 0], scores.argmax(axis=1))
+    own = engine.candidates
+    least = np.where(own >= 0, np.take_along_axis(scores, np.maximum(own, 0), axis=1), np.inf).min(axis=1)
+    assert ((scores > least[:, None] + 1e-9).sum(axis=1) < 3).all()
+
+
 def test_audit_reports_what_is_lost():
     X, _ = many_blobs(k=60, apart=1.0)
     engine = TruncatedEngine(WeightedRows(X), Truncation(3, 12))
@@ -162,6 +176,7 @@ def test_compiled_pass_checks_its_arguments(wrong, message):
         "neighbors": None,
         "n_random": 0,
         "stream": 0,
+        "everything": False,
         "candidates": np.zeros((10, 2), dtype=np.int32),
         "counts": np.zeros(3),
         "shifts": np.zeros((3, 2)),

@@ -62,7 +62,7 @@ def test_estimator_reports_exact_numbers(truncation):
 
 @pytest.mark.parametrize("truncation", [150, 151, 1000])
 def test_as_many_candidates_as_components_are_an_exact_fit(truncation):
-    X, options = blobs(n=2000), {"covariance_type": "diag", "max_iter": 5, "tol": 0.0}
+    X, options = blobs(n=2000), {"covariance_type": "diag", "max_iter": 5, "tol": 0.0, "random_state": 0}
     means = X[:150]
     truncated = GaussianMixture(150, means_init=means, truncation=truncation, **options).fit(X)
     exact = GaussianMixture(150, means_init=means, **options).fit(X)

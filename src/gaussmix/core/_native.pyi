@@ -56,6 +56,7 @@ def accumulate_truncated(
     neighbors: SmallIntArray | None,
     n_random: int,
     stream: int,
+    everything: bool,
     candidates: SmallIntArray,
     counts: FloatArray,
     shifts: FloatArray,

@@ -18,9 +18,10 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.estimators.checkpoints import opened_checkpoint
-from gaussmix.estimators.constraint_checks import check_constraints, require_constrained_rows, require_held_ratio
+from gaussmix.estimators.constraint_checks import require_held_ratio
 from gaussmix.estimators.drawn_start import draw_start
-from gaussmix.estimators.factor_checks import check_factor_fit, structure_for, warn_of_least_noise
+from gaussmix.estimators.factor_checks import structure_for, warn_of_least_noise
+from gaussmix.estimators.fit_checks import check_fit, check_fit_rows
 from gaussmix.estimators.fit_warnings import (
     warn_of_fit,
     warn_of_large_errors,
@@ -30,14 +31,8 @@ from gaussmix.estimators.fit_warnings import (
 from gaussmix.estimators.fitted_factors import FittedFactorsMixin
 from gaussmix.estimators.fitted_result import FittedResultMixin
 from gaussmix.estimators.online_fit import OnlineFitMixin
-from gaussmix.estimators.parameter_checks import (
-    check_gaussian_mixture,
-    require_enough_rows,
-    require_observed_columns,
-    require_order,
-)
 from gaussmix.estimators.rollback import RestoredOnFailure
-from gaussmix.estimators.truncation_checks import check_truncation, require_truncated_rows
+from gaussmix.estimators.truncation_checks import is_truncated
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.estimators.warm_start import result_to_continue
 from gaussmix.fitting.constraints import Constraints
@@ -48,7 +43,6 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.normal_inverse_wishart import NormalInverseWishart
 from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
 from gaussmix.fitting.stopping import Stop
-from gaussmix.fitting.truncated_fit import candidates_of
 
 
 class GaussianMixture(
@@ -358,16 +352,9 @@ class GaussianMixture(
 
     def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any, path: Any = None) -> AnyRows:
         structure = self._structure
-        check_gaussian_mixture(self)
-        constraints = check_constraints(self)
-        check_truncation(self)
+        constraints = check_fit(self, path)
         rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
-        check_factor_fit(self, structure, rows)
-        require_observed_columns(rows)
-        require_enough_rows(rows, self.n_components)
-        require_constrained_rows(self, rows)
-        require_truncated_rows(self.truncation, rows)
-        require_order(self.order_by, rows.names, rows.n_features)
+        check_fit_rows(self, structure, rows)
         previous = result_to_continue(self, rows.n_features)
         reduces = self._reduces and previous is None
         printer = VerbosePrinter(self.verbose, self.verbose_interval)
@@ -444,11 +431,7 @@ class GaussianMixture(
     ) -> FitSettings:
         n_init = self.n_init if previous is None and self._is_drawn else 1
         search = search_settings(
-            n_starts=n_starts_for(
-                self.n_components,
-                n_init,
-                search=starts is None and candidates_of(self.truncation, self.n_components) is None,
-            ),
+            n_starts=n_starts_for(self.n_components, n_init, search=starts is None and not is_truncated(self)),
             all_starts=not isinstance(n_init, str),
             tol=self.tol,
             max_iter=self.max_iter,
@@ -460,15 +443,5 @@ class GaussianMixture(
         structure, trim = self._structure, None if self.trim is None else float(self.trim)
         volume = None if self.noise is None else self.noise_volume
         known = constraints or Constraints()
-        return FitSettings(
-            structure,
-            self.n_components,
-            reg_covar,
-            search,
-            volume,
-            None,
-            known,
-            self.prior,
-            trim,
-            self.truncation if self.truncation is None or isinstance(self.truncation, str) else int(self.truncation),
-        )
+        k, few = self.n_components, self.truncation
+        return FitSettings(structure, k, reg_covar, search, volume, None, known, self.prior, trim, few)

@@ -34,7 +34,7 @@ from gaussmix.fitting.factor_acceleration import FactorAccelerator
 from gaussmix.fitting.factor_search import find_factor_optimum
 from gaussmix.fitting.factor_step import FactorUpdate
 from gaussmix.fitting.fit_result import FitResult
-from gaussmix.fitting.flat_start import flat_start, typical_distance
+from gaussmix.fitting.flat_start import flat_start, rows_of_starts, typical_distance
 from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import POLISHING
@@ -52,7 +52,6 @@ from gaussmix.fitting.truncated_fit import TruncatedFit, candidates_of
 NOISE_OF_STARTS = 0.1
 """Weight of the noise of starts that a caller provides without noise."""
 
-_SAMPLED_PER_COMPONENT = 20  # rows of which starts of truncated fits are drawn
 _MEASURED = 2_000  # rows
 _HUGE_WEIGHT = 1e150  # weights of such a mean are divided by it: their products with squares overflow
 
@@ -185,7 +184,7 @@ def _fit_truncated(
 ) -> SearchResult:
     k, form = settings.n_components, settings.structure.form
     engine, random = NativeEngine.of(rows), np.random.default_rng(int(rng.randint(2**31)))
-    sample = Sample.of(engine.sample_rows(max(ALL_ROWS, _SAMPLED_PER_COMPONENT * k), random), form)
+    sample = Sample.of(engine.sample_rows(rows_of_starts(k), random), form)
     first = flat_start(sample, settings.structure, k, random)
     root = (
         typical_distance(sample.whitened[:_MEASURED], whiten_by(first.means - sample.center, sample.root)) * sample.root

@@ -7,12 +7,18 @@ import numpy as np
 from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance
 from gaussmix.core.covariance.deviations import color_by, whiten_by
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.sample import Sample
 
+_LEAST_ROWS, _ROWS_PER_COMPONENT = 20_000, 20
 _CHAIN = 10  # steps of the Markov chain of each seed
 _MEASURED = 2_000  # rows whose distances give the size of the components
 _LEAST_SHARE = 1e-3  # of the deviations of the data, if the seeds are all the rows
+
+
+def rows_of_starts(n_components: int) -> int:
+    """Return of how many rows seeds are drawn, if there are as many."""
+    return max(_LEAST_ROWS, _ROWS_PER_COMPONENT * n_components)
 
 
 def flat_start(
@@ -69,7 +75,7 @@ def typical_distance(rows: FloatArray, seeds: FloatArray) -> float:
     return max(math.sqrt(max(float(nearest.mean()), 0.0) / rows.shape[1]), _LEAST_SHARE)
 
 
-def markov_seeds(values: FloatArray, weights: FloatArray, n_seeds: int, rng: np.random.Generator) -> FloatArray:
+def markov_seeds(values: FloatArray, weights: FloatArray, n_seeds: int, rng: np.random.Generator) -> IntArray:
     """Return the positions (n_seeds,) of seeds among rows (n, d), drawn by assumption-free k-MC^2 without repeats.
 
     A seed is the last state of a Markov chain whose limit is the distribution of k-means++. The cost is that of

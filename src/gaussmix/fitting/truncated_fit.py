@@ -49,7 +49,7 @@ def candidates_of(truncation: int | str | None, n_components: int) -> int | None
     if isinstance(truncation, str):
         is_exact = _looks_at_most(_FIRST_CANDIDATES, neighbors_for(_FIRST_CANDIDATES), n_components)
         return None if is_exact else _FIRST_CANDIDATES
-    return None if truncation >= n_components else truncation
+    return None if truncation >= n_components else int(truncation)
 
 
 def neighbors_for(n_candidates: int) -> int:
@@ -124,6 +124,7 @@ class TruncatedFit:
         kept = self.n_candidates
         engine = TruncatedEngine(self.rows, Truncation(kept, neighbors_for(kept)))
         fit = self._run_em(engine, start, run, None)
+        fit = self._run_from_exact_candidates(engine, fit, run)
         audit = engine.audit(fit.mixture.whitened(), MOST_LOST / 2)
         for _ in range(_ROUNDS):
             if not self.is_adaptive or audit.lost <= MOST_LOST or fit.stop.is_cut_short:
@@ -143,9 +144,19 @@ class TruncatedFit:
                 )
                 return exact, TruncationReport(start.n_components, 0.0)
             engine.widen(kept, n_neighbors)
-            fit = self._run_em(engine, fit.mixture, run, fit)
+            fit = self._run_from_exact_candidates(engine, fit, run)
             audit = engine.audit(fit.mixture.whitened(), MOST_LOST / 2)
         return self._exact(fit), TruncationReport(kept, audit.lost)
+
+    def _run_from_exact_candidates(self, engine: TruncatedEngine, fit: Fit, run: EMRun) -> Fit:
+        """Continue a fit, after each row has been compared with all components once.
+
+        Few rows are far from the components that they have been compared with, but such rows cost many nats.
+        """
+        if fit.stop.is_cut_short or self._iterations_after(fit) <= 0:
+            return fit
+        engine.search_everywhere()
+        return self._run_em(engine, fit.mixture, run, fit)
 
     def _run_em(self, engine: AbstractEngine, start: Mixture, run: EMRun, earlier: Fit | None) -> Fit:
         limit = self._iterations_after(earlier)

@@ -97,7 +97,9 @@ class TruncatedEngine(AbstractEngine):
         self._candidates: SmallIntArray | None = None
         self._neighbors: SmallIntArray | None = None
         self._n_passes = 0
+        self._is_complete = False
         self.n_scores = 0
+        self.share_of_strays = 0.0
 
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
@@ -108,9 +110,10 @@ class TruncatedEngine(AbstractEngine):
             self._begin(mixture)
         is_everywhere = self.truncation.n_neighbors >= mixture.n_components
         search = is_everywhere or self._n_passes < _ALWAYS_SEARCHED or self._n_passes % _SEARCH_EVERY == 0
-        look = self._places_to_look(mixture) if search else None
+        look = self._places_to_look(mixture) if search and not self._is_complete else None
         moments = self._pass(mixture, look, self.truncation.n_random)
         self._n_passes += 1
+        self._is_complete = False
         if self.share_of_strays > _MOST_STRAYS or (self._n_passes & (self._n_passes - 1)) == 0:
             self._sort_rows()
         return moments
@@ -129,6 +132,10 @@ class TruncatedEngine(AbstractEngine):
         result = np.empty(self._candidates.shape, dtype=np.int64)
         result[self._order] = self._candidates
         return result
+
+    def search_everywhere(self) -> None:
+        """Compare all rows with all components in the next pass, which takes as long as an exact one."""
+        self._is_complete = True
 
     def widen(self, n_candidates: int, n_neighbors: int) -> None:
         """Keep more candidates, and look at more neighbors, from the next pass on.
@@ -227,6 +234,7 @@ class TruncatedEngine(AbstractEngine):
             neighbors,
             n_random,
             self.truncation.seed * 1_000_003 + self._n_passes,
+            self._is_complete,
             self._candidates,
             counts,
             shifts,
@@ -339,10 +347,14 @@ def _nearest(rows: FloatArray, centers: FloatArray) -> IntArray:
 
 def _scale(mixture: WhitenedMixture) -> FloatArray:
     """Return the inverse (d,) of a typical standard deviation of each feature within components."""
-    diagonal = {
-        "full": lambda f: np.einsum("kii->ki", f),
-        "tied": lambda f: f.diagonal()[None],
-        "diagonal": lambda f: f,
-        "spherical": lambda f: np.repeat(f[:, None], mixture.n_features, axis=1),
-    }[mixture.form](mixture.factors)
-    return np.exp(np.log(diagonal).mean(axis=0))
+    factors, d = mixture.factors, mixture.n_features
+    match mixture.form:
+        case "full":
+            diagonal = np.einsum("kii->ki", factors)
+        case "tied":
+            diagonal = factors.diagonal()[None]
+        case "diagonal":
+            diagonal = factors
+        case "spherical":
+            diagonal = np.repeat(factors[:, None], d, axis=1)
+    return np.asarray(np.exp(np.log(diagonal).mean(axis=0)))
