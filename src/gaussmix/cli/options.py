@@ -87,6 +87,17 @@ ModelOption = Annotated[
         help="Covariance structure: full, tied, diag, spherical, or letters from EII to VVV.",
     ),
 ]
+AnyModelOption = Annotated[
+    str,
+    typer.Option(
+        "--covariance-type",
+        metavar="STRUCTURE",
+        help="Covariance structure: full, tied, diag, spherical, letters from EII to VVV, or factor.",
+    ),
+]
+FactorsOption = Annotated[
+    int | None, typer.Option("--n-factors", min=1, help="Number of factors, for the structure factor.")
+]
 Starts = Annotated[
     int | None,
     typer.Option(

@@ -88,7 +88,7 @@ def check_factor_fit(estimator: Any, structure: type[AbstractCovariance], rows: 
     """Raise a ValueError if a fit of factor covariances has parameters or rows that it cannot use."""
     if not issubclass(structure, Factor):
         return
-    others = {"noise": None, "trim": None, "max_variance_ratio": None, "fixed": None, "prior": None}
+    others: dict[str, Any] = {"noise": None, "trim": None, "max_variance_ratio": None, "fixed": None, "prior": None}
     others |= {"equal_weights": False, "precisions_init": None}
     for name, value in others.items():
         given = getattr(estimator, name)

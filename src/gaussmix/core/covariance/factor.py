@@ -218,7 +218,7 @@ class Factor(AbstractCovariance):
         for one, other in zip(first.tolist(), second.tolist(), strict=True):
             variances = np.abs(self.noise_variances[one] - self.noise_variances[other])
             scaled = [self.loadings[at] / deviations[one][:, None] for at in (one, other)]
-            both = np.linalg.qr(np.hstack(scaled), mode="r")
+            both: FloatArray = np.asarray(np.linalg.qr(np.hstack(scaled), mode="r"))
             signs = np.repeat([1.0, -1.0], self.n_factors)
             apart = np.abs(np.linalg.eigvalsh((both * signs) @ both.T)).max()
             found[other] |= bool((variances < share * deviations[one] ** 2).all() and apart < share)
