@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Density
 from sklearn.utils import check_random_state
 
 from gaussmix.components.matching import order_components
-from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance import AbstractCovariance, Factor, structure_of
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, IntArray, Random
@@ -336,6 +336,7 @@ class GaussianMixture(
 
     def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
         structure = self._structure
+        is_factor = issubclass(structure, Factor)
         check_gaussian_mixture(self)
         constraints = check_constraints(self)
         rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
@@ -358,7 +359,7 @@ class GaussianMixture(
             raise KeyboardInterrupt
         if result.columns is not None:
             warn(result.columns.warning(rows.names, rows.shape), stacklevel=3)
-        if reduces and result.mixture.covariance.form in ("full", "tied"):
+        if reduces and structure_of(result.mixture.covariance.form).name in ("full", "tied") and not is_factor:
             warn_of_near_relation(rows, result.columns, result.reduced)
         warn_of_fit(result, self.reg_covar)
         warn_of_least_noise(result, self.reg_covar)
