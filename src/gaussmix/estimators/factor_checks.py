@@ -13,6 +13,7 @@ from gaussmix.core.warning_values import warn
 from gaussmix.estimators.parameter_checks import numbers_of, require_integer
 from gaussmix.fitting.factor_step import LEAST_NOISE, FactorUpdate
 from gaussmix.fitting.fit_result import FitResult
+from gaussmix.selection.model_names import resolve
 
 FACTOR_TYPES = ("factor", *(f"factor-{letters}" for letters in FACTOR_LETTERS))
 """Values of ``covariance_type`` that need ``n_factors``."""
@@ -69,6 +70,13 @@ def factor_types(covariance_types: Any, n_factors: Any) -> Any:
         several = [structure_for(name, number).name for number in numbers] if name in FACTOR_TYPES else [name]
         chosen += several
     return chosen
+
+
+def resolve_with_factors(search: Any, covariance_types: Any, rows: WeightedRows, n_features: int) -> tuple[str, ...]:
+    """Return the names of distinct models of a search, which may have factors, after checks (`resolve`)."""
+    names = resolve(factor_types(covariance_types, search.n_factors), n_features)
+    require_factor_search(search, names, rows)
+    return names
 
 
 def require_factor_search(search: Any, names: Iterable[str], rows: WeightedRows) -> None:
