@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from gaussmix import GaussianMixture, Mixture
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.environment import one_blas_thread
 
 
 def population(k: int, d: int, q: int, rng: np.random.Generator) -> Mixture:
@@ -61,7 +62,7 @@ def time_passes(rows: np.ndarray, model: Mixture, rounds: int) -> dict[str, floa
     structures["diag"] = model.covariance.promote_to(covariance_class("diag"))
     calls = {name: own_pass(engine, Mixture(model.weights, model.means, one)) for name, one in structures.items()}
     calls["scikit-learn diag"] = peer_pass(rows, k, "diag")
-    with threadpool_limits(1):
+    with threadpool_limits(1), one_blas_thread(*rows.shape):  # as in a fit
         for _ in range(rounds):
             for name, call in calls.items():
                 if name == "full" and name in seconds:  # takes long

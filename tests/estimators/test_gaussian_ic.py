@@ -152,7 +152,7 @@ def test_report_is_that_of_the_best_estimator_and_names_the_search(search, erupt
         ("covariance_type", "did you mean 'covariance_types'"),
         ("n_component", "did you mean 'n_components'"),
         ("fold", "did you mean 'n_folds'|its parameters are n_components, covariance_types"),
-        ("max_iter", "its parameters are n_components, covariance_types, criterion"),
+        ("max_iter", "its parameters are n_components, covariance_types, n_factors, criterion"),
     ],
 )
 def test_unknown_parameters_are_refused_with_the_name_that_was_meant(name, message):

@@ -8,16 +8,16 @@ import typer
 
 from gaussmix.cli.console import command, fit_progress, notes, run_fit
 from gaussmix.cli.options import (
+    AnyModelOption,
     Checkpoint,
     Components,
+    FactorsOption,
     Family,
     FamilyOption,
     HeaderFlag,
     Init,
     MaxVarianceRatio,
     MemoryLimit,
-    ModelName,
-    ModelOption,
     NoHeaderFlag,
     NoiseFlag,
     RegCovar,
@@ -42,7 +42,8 @@ from gaussmix.diagnostics import FitRecord, inspect_fit
 def fit(
     table: TablePath,
     components: Components,
-    covariance_type: ModelOption = ModelName.FULL,
+    covariance_type: AnyModelOption = "full",
+    n_factors: FactorsOption = None,
     n_init: Starts = None,
     max_iter: Annotated[
         int | None, typer.Option(min=0, help="Maximum number of iterations; 10,000 if not given.")
@@ -92,10 +93,11 @@ def fit(
         kind = StudentMixture if family is Family.STUDENT else GaussianMixture
         estimator = kind(
             components,
-            covariance_type=covariance_type.value,
+            covariance_type=covariance_type,
             random_state=seed,
             callback=callback,
             **options_given(
+                n_factors=n_factors,
                 n_init=n_init,
                 max_iter=max_iter,
                 tol=tol,

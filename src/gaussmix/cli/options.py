@@ -77,6 +77,19 @@ class ModelName(StrEnum):
     VVV = "VVV"
 
 
+class FactorName(StrEnum):
+    """Names of `gaussmix.estimators.factor_checks.FACTOR_TYPES`."""
+
+    FACTOR = "factor"
+    FACTOR_CCC = "factor-CCC"
+    FACTOR_CCU = "factor-CCU"
+    FACTOR_CUC = "factor-CUC"
+    FACTOR_CUU = "factor-CUU"
+    FACTOR_UCC = "factor-UCC"
+    FACTOR_UCU = "factor-UCU"
+    FACTOR_UUC = "factor-UUC"
+
+
 class Init(StrEnum):
     """Names of `gaussmix.fitting.initialization.METHODS`."""
 
@@ -94,6 +107,28 @@ ModelOption = Annotated[
         metavar="STRUCTURE",
         help="Covariance structure: full, tied, diag, spherical, or letters from EII to VVV.",
     ),
+]
+
+
+def _known_model(name: str) -> str:
+    """Return the name of a structure; a usage error for others."""
+    known = (*ModelName, *FactorName)
+    if name not in known:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(str, known))}.")
+    return name
+
+
+AnyModelOption = Annotated[
+    str,
+    typer.Option(
+        "--covariance-type",
+        metavar="STRUCTURE",
+        parser=_known_model,
+        help="Covariance structure: full, tied, diag, spherical, letters from EII to VVV, or factor.",
+    ),
+]
+FactorsOption = Annotated[
+    int | None, typer.Option("--n-factors", min=1, help="Number of factors, for the structure factor.")
 ]
 Starts = Annotated[
     int | None,

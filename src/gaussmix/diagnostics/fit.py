@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.background import NOISE
-from gaussmix.core.covariance import structure_of
+from gaussmix.core.covariance import Factor, structure_of
 from gaussmix.core.engines import engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
@@ -212,8 +212,8 @@ def _column_reduction(mixture: Mixture, rows: WeightedRows | None) -> ColumnRedu
     """Return the reduction of the columns in a fit with the same covariance structure to the rows."""
     if rows is None:
         return None
-    form = mixture.covariance.form
-    return find_redundant(rows, "diag" if form == "factor" else structure_of(form).name)
+    covariance = mixture.covariance
+    return find_redundant(rows, "diag" if isinstance(covariance, Factor) else structure_of(covariance.form).name)
 
 
 def _starts(log_likelihoods: FloatArray | None, gain: float) -> dict[str, Any] | None:

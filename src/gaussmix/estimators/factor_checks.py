@@ -15,6 +15,7 @@ from gaussmix.core.warning_values import warn
 from gaussmix.estimators.parameter_checks import numbers_of, require_integer
 from gaussmix.fitting.factor_step import LEAST_NOISE, FactorUpdate
 from gaussmix.fitting.fit_result import FitResult
+from gaussmix.selection.model_names import resolve
 
 FACTOR_TYPES = ("factor", *(f"factor-{letters}" for letters in FACTOR_LETTERS))
 """Values of ``covariance_type`` that need ``n_factors``."""
@@ -73,6 +74,13 @@ def factor_types(covariance_types: Any, n_factors: Any) -> Any:
     return chosen
 
 
+def resolve_with_factors(search: Any, covariance_types: Any, rows: WeightedRows, n_features: int) -> tuple[str, ...]:
+    """Return the names of distinct models of a search, which may have factors, after checks (`resolve`)."""
+    names = resolve(factor_types(covariance_types, search.n_factors), n_features)
+    require_factor_search(search, names, rows)
+    return names
+
+
 def require_factor_search(search: Any, names: Iterable[str], rows: WeightedRows) -> None:
     """Raise a ValueError if a search over models with factor covariances has parameters that they cannot have."""
     if not any(issubclass(covariance_class(name), Factor) for name in names):
@@ -90,7 +98,7 @@ def check_factor_fit(estimator: Any, structure: type[AbstractCovariance], rows: 
     """Raise a ValueError if a fit of factor covariances has parameters or rows that it cannot use."""
     if not issubclass(structure, Factor):
         return
-    others = {"noise": None, "trim": None, "max_variance_ratio": None, "fixed": None, "prior": None}
+    others: dict[str, Any] = {"noise": None, "trim": None, "max_variance_ratio": None, "fixed": None, "prior": None}
     others |= {"equal_weights": False, "precisions_init": None}
     for name, value in others.items():
         given = getattr(estimator, name)

@@ -20,12 +20,12 @@ class FittedFactorsMixin:
     @property
     def loadings_(self) -> FloatArray:
         """Loadings, ``(k, d, q)``, with ``covariance_type="factor"``; they are determined up to a rotation."""
-        return self._factors().loadings
+        return self._factor_covariance().loadings
 
     @property
     def noise_variances_(self) -> FloatArray:
         """Variances of the noise, ``(k, d)``, with ``covariance_type="factor"``."""
-        return self._factors().noise_variances
+        return self._factor_covariance().noise_variances
 
     def factor_scores(self, X: Any) -> FloatArray:
         """Return the expected factors of each row, given its component.
@@ -48,7 +48,7 @@ class FittedFactorsMixin:
             If X is not valid or has missing values.
         """
         check_is_fitted(self)
-        factors, rows = self._factors(), self._rows(X, None, None)
+        factors, rows = self._factor_covariance(), self._rows(X, None, None)
         if not rows.is_exact:
             raise ValueError("factor_scores needs complete rows: fill in the missing values of X")
         labels = engine_for(rows).score_rows(self.mixture_.whitened(), "labels")
@@ -58,7 +58,7 @@ class FittedFactorsMixin:
             scores[own] = factors.scores(rows.values[own] - self.mixture_.means[component], component)
         return scores
 
-    def _factors(self) -> Factor:
+    def _factor_covariance(self) -> Factor:
         covariance = self.mixture_.covariance
         if not isinstance(covariance, Factor):
             raise AttributeError(f'covariance_type={covariance.name!r} has no factors: use covariance_type="factor"')

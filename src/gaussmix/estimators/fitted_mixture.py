@@ -9,6 +9,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from gaussmix.core.covariance import Factor
 from gaussmix.core.engines import AbstractDistantRows, AnyRows, engine_for
 from gaussmix.core.engines.distant_rows import as_given, require_in_memory
 from gaussmix.core.engines.far_rows import assign_rows
@@ -367,7 +368,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
     def precisions_cholesky_(self) -> FloatArray:
         """Upper triangular ``W`` with ``W W' = precision``, in the shape of ``covariance_type``."""
         covariance = self.mixture_.covariance
-        return _read_only(covariance.dense_factors() if covariance.form == "factor" else covariance.factors())
+        return _read_only(covariance.dense_factors() if isinstance(covariance, Factor) else covariance.factors())
 
     @property
     def _n_features_out(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin
 
 from gaussmix.components.matching import order_components
-from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance import AbstractCovariance, Factor, structure_of
 from gaussmix.core.engines import AnyRows
 from gaussmix.core.engines.distant_rows import as_given
 from gaussmix.core.mixture import Mixture
@@ -352,6 +352,7 @@ class GaussianMixture(
 
     def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any, path: Any = None) -> AnyRows:
         structure = self._structure
+        is_factor = issubclass(structure, Factor)
         constraints = check_fit(self, path)
         rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
         check_fit_rows(self, structure, rows)
@@ -370,7 +371,7 @@ class GaussianMixture(
             raise KeyboardInterrupt
         if result.columns is not None:
             warn(result.columns.warning(rows.names, rows.shape), stacklevel=3)
-        if reduces and result.mixture.covariance.form in ("full", "tied"):
+        if reduces and structure_of(result.mixture.covariance.form).name in ("full", "tied") and not is_factor:
             warn_of_near_relation(rows, result.columns, result.reduced)
         warn_of_fit(result, self.reg_covar)
         warn_of_least_noise(result, self.reg_covar)

@@ -19,7 +19,7 @@ from gaussmix.core.typing import IntArray
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report
 from gaussmix.estimators.best_estimator import estimator_of_cell
-from gaussmix.estimators.factor_checks import covariance_parameters, factor_types, require_factor_search
+from gaussmix.estimators.factor_checks import covariance_parameters, resolve_with_factors
 from gaussmix.estimators.fit_warnings import warn_of_near_relation
 from gaussmix.estimators.fitted_search import FittedSearchMixin
 from gaussmix.estimators.parameter_checks import (
@@ -41,7 +41,7 @@ from gaussmix.selection.cells import Cell
 from gaussmix.selection.cross_validation import HeldOut
 from gaussmix.selection.explanation import Explanation, explain, summarize_choice
 from gaussmix.selection.held_out_cells import error_of_margin, hold_out_cells
-from gaussmix.selection.model_names import ModelSpec, code_of, resolve
+from gaussmix.selection.model_names import ModelSpec, code_of
 from gaussmix.selection.rows import SearchRows
 from gaussmix.selection.table import CRITERIA, SelectionTable
 
@@ -62,7 +62,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         "all" is the fourteen models of Celeux and Govaert (1995), EII to VVV; for one column there are two, E and V.
         "sklearn" is "full", "tied", "diag" and "spherical". Or names from both, and "factor".
     n_factors : iterable of int or int, optional
-        Numbers of factors of "factor" (or "factor-UUC", ...) in ``covariance_types``: models such as "factor(2)".
+        Numbers of factors of "factor" in ``covariance_types``: models such as "factor(2)".
     criterion : {"bic", "icl", "aic", "aicc", "cv"}, default="bic"
         The model with the smallest value is chosen: ``-2 log_likelihood`` plus ``p log n`` for "bic", plus also twice
         the entropy of the responsibilities for "icl", plus ``2 p`` for "aic", plus ``2 p n / (n - p - 1)`` for "aicc".
@@ -334,9 +334,8 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
             )
         d = rows.n_features
         names = {code_of(name, d): name for name in (self._types if known else ())}
-        listed = resolve(factor_types(types, self.n_factors), d)
-        chosen = tuple(names.setdefault(code_of(name, d), name) for name in listed)
-        require_factor_search(self, chosen, given)
+        chosen = resolve_with_factors(self, types, given, d)
+        chosen = tuple(names.setdefault(code_of(name, d), name) for name in chosen)
         plain = {ModelSpec(size, name) for size in sizes for name in chosen}
         axis = noise_axis(self.noise)
         wanted = {spec.with_noise() if noise else spec for spec in plain for noise in axis}

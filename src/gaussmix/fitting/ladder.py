@@ -13,7 +13,7 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.coreset import GROWTH, sizes_of_samples
 from gaussmix.fitting.multistart import SHORT, Multistart
 from gaussmix.fitting.recorded_fits import MixtureFormat, remembered
-from gaussmix.fitting.runs import ranked
+from gaussmix.fitting.runs import Run, ranked
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.stopping import RemainingGain
 from gaussmix.fitting.surrogate import SurrogateAccelerator

@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 from scipy.linalg import lapack, solve_triangular
 
-from gaussmix.core.covariance import covariance_class, structure_of
+from gaussmix.core.covariance import Factor, covariance_class, structure_of
 from gaussmix.core.covariance.triangular import root_of_some
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.errors import DegenerateDataWarning
@@ -183,7 +183,8 @@ class ColumnReduction:
             Mixture of all columns.
         """
         structure = covariance_class(self.covariance_type)
-        own = type(mixture.covariance) if mixture.covariance.form == "factor" else structure_of(mixture.covariance.form)
+        covariance = mixture.covariance
+        own = type(covariance) if isinstance(covariance, Factor) else structure_of(covariance.form)
         if self.covariance_type == "diag" and own.name in ("full", "tied"):
             structure = own
         if self.covariance_type != "spherical" and own is not structure:
@@ -197,7 +198,7 @@ class ColumnReduction:
                 roots = self._lift_roots(mixture.covariance.roots)
             case "tied":
                 roots = self._lift_roots(mixture.covariance.roots[None])[0]
-            case name if name == "diag" or structure.form == "factor":
+            case name if name == "diag" or issubclass(structure, Factor):
                 roots = np.zeros(structure.root_shape(*means.shape))
                 roots[:, self.kept] = mixture.covariance.roots
                 roots.reshape(*means.shape, -1)[:, self.dropped, 0] = self.deviations
@@ -206,8 +207,8 @@ class ColumnReduction:
         background = mixture.background and mixture.background.lifted(
             (self.kept, self.dropped), self.centers, self.scales, self.coefficients, self.deviations
         )
-        covariance = structure(roots, *means.shape)
-        return Mixture(mixture.weights, means, covariance, None, background, mixture.degrees_of_freedom)
+        lifted = structure(roots, *means.shape)
+        return Mixture(mixture.weights, means, lifted, None, background, mixture.degrees_of_freedom)
 
     def _lift_roots(self, roots: FloatArray) -> FloatArray:
         """Return roots (k, d, d) of all columns from roots (k, r, r) of the kept ones."""

@@ -224,7 +224,7 @@ def _as_seen(covariance: AbstractCovariance, matrix: FloatArray) -> FloatArray:
             return matrix
         case "diagonal":
             return np.diag(matrix.diagonal())
-        case "spherical":
+        case _:  # spherical
             return np.trace(matrix) / len(matrix) * np.eye(len(matrix))
 
 
@@ -325,5 +325,5 @@ def _dense_factor(covariance: AbstractCovariance, component: int) -> FloatArray:
             return factors
         case "diagonal":
             return np.diag(factors[component])
-        case "spherical":
+        case _:  # spherical
             return np.diag(np.full(covariance.n_features, factors[component]))

@@ -179,14 +179,42 @@ class Factor(AbstractCovariance):
         return np.asarray(scaled - np.einsum("kq,kdq->kd", np.einsum("kd,kdq->kq", scaled, axes), axes))
 
     def scores(self, rows: FloatArray, component: int) -> FloatArray:
-        """Return the expected factors (n, q) of rows (n, d) about the mean of a component."""
+        """Return the expected factors of rows.
+
+        Parameters
+        ----------
+        rows : (n, d) array
+            Rows about the mean of the component.
+        component : int
+            Position of the component.
+
+        Returns
+        -------
+        (n, q) array
+            ``E[z | x]``.
+        """
         axes, sizes, turn = (part[component] for part in self._axes)
         inner = (rows / self.roots[component, :, 0]) @ axes  # y G
         back = np.sqrt(1 + sizes**2)
         return np.asarray((inner * (np.sqrt(1 + 1 / back) / back)) @ turn.T)
 
     def scatter_about(self, counts: FloatArray, scatter: FloatArray, centers: FloatArray) -> FloatArray:
-        """Return a scatter about other centers (k, d), the means of the rows in whitened units."""
+        """Return a scatter about the means of the rows.
+
+        Parameters
+        ----------
+        counts : (k,) array
+            Number of rows of each component.
+        scatter : (k, d, 1 + q) array
+            Scatter about the means of the mixture, in whitened units.
+        centers : (k, d) array
+            Means of the rows, in whitened units.
+
+        Returns
+        -------
+        (k, d, 1 + q) array
+            The scatter.
+        """
         axes = self._axes[0]
         columns = np.concatenate([centers[:, :, None], centers[:, :, None] * (centers[:, None, :] @ axes)], axis=2)
         columns[:, :, 0] **= 2
@@ -204,7 +232,7 @@ class Factor(AbstractCovariance):
         return (self.roots**2).sum(axis=2)
 
     def repeated(self, first: IntArray, second: IntArray, share: float) -> BoolArray:
-        """Return which components (k,) have the covariance of an earlier one, up to a share of the variances.
+        """Return which components have the covariance of an earlier one, up to a share of the variances.
 
         Parameters
         ----------
@@ -212,13 +240,18 @@ class Factor(AbstractCovariance):
             The two components of each pair that is compared.
         share : float
             Greatest difference of covariances, relative to the deviations of the earlier component.
+
+        Returns
+        -------
+        (k,) array of bool
+            The later components of such pairs.
         """
         found = np.zeros(self.n_components, dtype=np.bool_)
         deviations = np.sqrt(self.variances())
         for one, other in zip(first.tolist(), second.tolist(), strict=True):
             variances = np.abs(self.noise_variances[one] - self.noise_variances[other])
             scaled = [self.loadings[at] / deviations[one][:, None] for at in (one, other)]
-            both = np.linalg.qr(np.hstack(scaled), mode="r")
+            both: FloatArray = np.asarray(np.linalg.qr(np.hstack(scaled), mode="r"))
             signs = np.repeat([1.0, -1.0], self.n_factors)
             apart = np.abs(np.linalg.eigvalsh((both * signs) @ both.T)).max()
             found[other] |= bool((variances < share * deviations[one] ** 2).all() and apart < share)
@@ -335,7 +368,18 @@ def factor_class(letters: str, n_factors: int) -> type[Factor]:
 
 
 def factor_class_of_name(name: object) -> type[Factor] | None:
-    """Return the structure of a name such as "factor(2)" or "factor-CUU(3)", or None for other names."""
+    """Return the structure of a name such as "factor(2)" or "factor-CUU(3)".
+
+    Parameters
+    ----------
+    name : object
+        The name.
+
+    Returns
+    -------
+    subclass of Factor, or None
+        None for any other name.
+    """
     found = _NAME.fullmatch(name) if isinstance(name, str) else None
     if found is None or int(found[2]) < 1:
         return None

@@ -404,7 +404,7 @@ def _reach(greatest: FloatArray, mixture: WhitenedMixture, common: CommonBasis |
             return float((reach @ factors).max())
         case "diagonal":
             return float((reach * factors).max())
-        case "spherical":
+        case _:  # spherical
             return float((reach * factors[:, None]).max())
 
 

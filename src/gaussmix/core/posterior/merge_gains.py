@@ -112,7 +112,7 @@ def _scales(posterior: Posterior, units: FloatArray) -> FloatArray:
             return np.asarray(degrees[0] * (root @ root.T))
         case "diagonal":
             return np.asarray(degrees[:, None] * (covariance.roots * units.diagonal()) ** 2)
-        case "spherical":
+        case _:  # spherical
             return np.asarray(degrees * (covariance.roots * units[0, 0]) ** 2)
 
 
@@ -122,7 +122,7 @@ def _squares(form: Form, vectors: FloatArray, times: FloatArray) -> FloatArray:
             return np.asarray((times[:, None] * vectors)[:, :, None] * vectors[:, None, :])
         case "diagonal":
             return np.asarray(times[:, None] * vectors**2)
-        case "spherical":
+        case _:  # spherical
             return np.asarray(times * (vectors**2).mean(axis=1))
 
 
@@ -132,5 +132,5 @@ def _log_det(form: Form, scales: FloatArray, n_features: int) -> FloatArray:
             return np.asarray(np.linalg.slogdet(scales)[1])
         case "diagonal":
             return np.asarray(np.log(scales).sum(axis=-1))
-        case "spherical":
+        case _:  # spherical
             return np.asarray(n_features * np.log(scales))

@@ -135,7 +135,7 @@ class NormalWisharts:
             case "diagonal":
                 shape = 0.5 * self.degrees[:, None]
                 return np.asarray(roots / np.sqrt(rng.gamma(shape, size=(n, *roots.shape)) / shape))
-            case "spherical":
+            case _:  # spherical
                 shape = 0.5 * d * self.degrees
                 return np.asarray(roots / np.sqrt(rng.gamma(shape, size=(n, *roots.shape)) / shape))
 
@@ -167,5 +167,5 @@ def _relative_traces(covariance: AbstractCovariance, other: AbstractCovariance) 
             return np.atleast_1d(np.einsum("...ij,...ij->...", turned, turned))
         case "diagonal":
             return np.asarray(((roots * factors) ** 2).sum(axis=1))
-        case "spherical":
+        case _:  # spherical
             return np.asarray(d * (roots * factors) ** 2)

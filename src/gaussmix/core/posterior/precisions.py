@@ -39,7 +39,7 @@ def log_gamma(form: Form, degrees: FloatArray, n_features: int) -> FloatArray:
             return np.asarray(gammaln(halves).sum(axis=1) + 0.25 * d * (d - 1) * math.log(math.pi))
         case "diagonal":
             return np.asarray(d * gammaln(0.5 * degrees))
-        case "spherical":
+        case _:  # spherical
             return np.asarray(gammaln(0.5 * d * degrees) - 0.5 * d * math.log(d) * degrees)
 
 
@@ -66,7 +66,7 @@ def log_det_excess(form: Form, degrees: FloatArray, n_features: int) -> FloatArr
             return np.asarray(digamma(0.5 * (degrees[:, None] - np.arange(d))).sum(axis=1))
         case "diagonal":
             return np.asarray(d * digamma(0.5 * degrees))
-        case "spherical":
+        case _:  # spherical
             return np.asarray(d * (digamma(0.5 * d * degrees) - math.log(d)))
 
 
@@ -77,5 +77,5 @@ def marginal_degrees(form: Form, degrees: FloatArray, n_features: int) -> FloatA
             return degrees - (n_features - 1)
         case "diagonal":
             return degrees
-        case "spherical":
+        case _:  # spherical
             return n_features * degrees
