@@ -109,7 +109,7 @@ def _on_sample(
         run = level.run(mixture, settings.max_iter)
         if other is not None:
             short = level.run(other, SHORT, rule=RemainingGain(0.0))
-            if short.beats(run, level.same):
+            if short.beats(run):
                 run = ranked([run, level.go_on(short, settings.max_iter)])[0]
         if run.soundness.n_unsound:
             run = level.repair(run)
