@@ -82,13 +82,11 @@ def fit(
     check_output(output, table)
     check_output(checkpoint, table, *([] if output is None else [output]))
     rows = read_rows(table, columns, weights, header_given(header, no_header), limit=limit_given(memory_limit))
-    least = max(2, components)
-    if rows.n_rows < least:
-        raise ValueError(f"{table} has {counted(rows.n_rows, 'row')}; {components} components need at least {least}")
+    _require_enough(table, rows.n_rows, components)
     from gaussmix.estimators import GaussianMixture, StudentMixture
 
     if family is Family.STUDENT:
-        _check_student(noise, trim, max_variance_ratio)
+        _check_student(noise, trim, max_variance_ratio, n_factors)
     with fit_progress(notes(), n_starts=None if init is None else n_init or 1) as callback:
         kind = StudentMixture if family is Family.STUDENT else GaussianMixture
         estimator = kind(
@@ -125,10 +123,18 @@ def fit(
         raise interrupt
 
 
-def _check_student(noise: bool, trim: float | None, max_variance_ratio: float | None) -> None:
+def _check_student(noise: bool, trim: float | None, max_variance_ratio: float | None, n_factors: int | None) -> None:
     """Raise ValueError for options that t distributions do not have."""
     if noise:
         raise ValueError("t distributions and uniform noise cannot be combined: leave out --noise or --family")
     if trim is not None or max_variance_ratio is not None:
         name = "--trim" if trim is not None else "--max-variance-ratio"
         raise ValueError(f"{name} is not defined for t distributions: leave out {name} or --family")
+    if n_factors is not None:
+        raise ValueError("factor covariances are not defined for t distributions: leave out --n-factors or --family")
+
+
+def _require_enough(table: Path, n_rows: int, components: int) -> None:
+    least = max(2, components)
+    if n_rows < least:
+        raise ValueError(f"{table} has {counted(n_rows, 'row')}; {components} components need at least {least}")

@@ -182,8 +182,7 @@ class ColumnReduction:
         Mixture
             Mixture of all columns.
         """
-        structure = covariance_class(self.covariance_type)
-        covariance = mixture.covariance
+        structure, covariance = covariance_class(self.covariance_type), mixture.covariance
         own = type(covariance) if isinstance(covariance, Factor) else structure_of(covariance.form)
         if self.covariance_type == "diag" and own.name in ("full", "tied"):
             structure = own
@@ -338,10 +337,8 @@ def _units_of_sample(rows: Rows) -> tuple[FloatArray, FloatArray]:
 def _units_of_all(rows: Rows) -> tuple[FloatArray, FloatArray]:
     """Return centers and scales (d,): the midrange of each column, and half its range to a power of two."""
     step = max(1, _BLOCK // rows.shape[1])
-    ranges = []
-    for _, piece in pieces(rows, step):
-        block = np.ascontiguousarray(piece.T)
-        ranges.append((block.min(axis=1), block.max(axis=1)))
+    blocks = (np.ascontiguousarray(piece.T) for _, piece in pieces(rows, step))
+    ranges = [(block.min(axis=1), block.max(axis=1)) for block in blocks]
     lowest = np.min([low for low, _ in ranges], axis=0).astype(np.float64)
     highest = np.max([high for _, high in ranges], axis=0).astype(np.float64)
     return lowest + (highest - lowest) / 2, _power_of_two((highest - lowest) / 2)
