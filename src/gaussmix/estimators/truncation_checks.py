@@ -3,7 +3,8 @@
 from numbers import Integral
 from typing import Any
 
-from gaussmix.core.rows import WeightedRows
+from gaussmix.core.engines import AnyRows
+from gaussmix.core.engines.distant_rows import require_in_memory
 from gaussmix.fitting.truncated_fit import candidates_of
 
 
@@ -34,11 +35,14 @@ def is_truncated(estimator: Any) -> bool:
     return candidates_of(estimator.truncation, estimator.n_components) is not None
 
 
-def require_truncated_rows(truncation: Any, rows: WeightedRows) -> None:
+def require_truncated_rows(truncation: Any, rows: AnyRows) -> None:
     """Raise a ValueError if a truncated fit is asked for rows with missing values or measurement errors."""
-    if truncation is None or rows.is_exact:
+    if truncation is None:
         return
-    what = "missing values" if rows.noise is None else "measurement errors"
+    given = require_in_memory(rows, "truncation")
+    if given.is_exact:
+        return
+    what = "missing values" if given.noise is None else "measurement errors"
     raise ValueError(
         f"truncation needs complete rows without measurement errors; X has {what}: set truncation=None, or impute them"
     )

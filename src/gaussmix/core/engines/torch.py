@@ -406,6 +406,8 @@ def _log_determinants(form: Form, factors: FloatArray, n_features: int) -> Float
             return np.log(factors).sum(axis=1)
         case "spherical":
             return n_features * np.log(factors)
+        case "factor":
+            raise ValueError('passes over tensors on a device have no covariance_type="factor": pass X.cpu()')
 
 
 def _squares(whitened: torch.Tensor, device: torch.device) -> tuple[torch.Tensor, torch.Tensor | None]:
