@@ -376,7 +376,7 @@ def test_missing_library_is_named_with_the_extra_to_install(table, monkeypatch):
 
 
 def test_interrupt_ends_with_130_and_one_line(table, monkeypatch):
-    def interrupted(self, X, y=None, sample_weight=None):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(GaussianMixture, "fit", interrupted)

@@ -439,7 +439,7 @@ def test_drawn_starts_that_lose_a_component_are_followed_by_others(monkeypatch):
         sample = engine.sample_rows(1000, rng)
         return Membership(sample, n_components, labels=np.zeros(sample.n_rows, dtype=np.int64))
 
-    monkeypatch.setattr("gaussmix.estimators.gaussian.draw_membership", draw_nobody)
+    monkeypatch.setattr("gaussmix.estimators.drawn_start.draw_membership", draw_nobody)
     gm = GaussianMixture(3, init_params="kmeans", random_state=0).fit(rows)
     assert len(gm.start_log_likelihoods_) == 3
     np.testing.assert_allclose(gm.weights_, 1 / 3, atol=1e-6)

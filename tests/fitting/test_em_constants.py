@@ -8,7 +8,7 @@ from gaussmix.fitting import acceleration, batch, em, m_step, stopping
 
 # Constants of compiled EM with the same value in Python: module and name there.
 TWINS = {
-    "empty": (m_step, "_EMPTY"),
+    "empty": (m_step, "EMPTY"),
     "singular": (m_step, "_SINGULAR"),
     "rounding": (stopping, "ROUNDING"),
     "still": (stopping, "STILL"),

@@ -114,7 +114,9 @@ def _digest(array: np.ndarray) -> str:
     if array.dtype.kind not in "biufc":
         digest.update(repr(array.tolist()).encode())
         return f"sha256:{digest.hexdigest()}"
-    step = max(1, _PIECE_BYTES // max(1, array[:1].nbytes)) if array.ndim else 1
-    for _, piece in pieces(array, step):
+    if array.ndim != 2:
+        digest.update(np.ascontiguousarray(array).data)
+        return f"sha256:{digest.hexdigest()}"
+    for _, piece in pieces(array, max(1, _PIECE_BYTES // max(1, array[:1].nbytes))):
         digest.update(np.ascontiguousarray(piece).data)
     return f"sha256:{digest.hexdigest()}"
