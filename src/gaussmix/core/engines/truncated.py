@@ -300,8 +300,9 @@ def cut_blocks(labels: SmallIntArray) -> IntArray:
     for end in ends:
         if end - cuts[-1] < _LEAST_BLOCK and end < len(labels):
             continue
-        n_parts = max(1, round((end - cuts[-1]) / _MOST_BLOCK))
-        cuts.extend(np.linspace(cuts[-1], end, n_parts + 1).astype(np.int64)[1:].tolist())
+        n_parts = round((end - cuts[-1]) / _MOST_BLOCK)
+        parts = np.linspace(cuts[-1], end, n_parts + 1).astype(np.int64)[1:].tolist() if n_parts > 1 else [end]
+        cuts.extend(parts)
     return np.array(cuts)
 
 
