@@ -22,8 +22,9 @@ void accumulate_truncated(const Rows& rows, const Mixture& mixture, std::int64_t
   std::vector<std::uint32_t> strays;
   if (!is_wide(mixture)) {
     // The sums of the blocks of a wave are kept, and added in the order of the blocks.
-    constexpr int kGuess = 48;  // components
-    const std::size_t size = static_cast<std::size_t>(kGuess) * mixture.n_features * (mixture.n_features + 8);
+    constexpr int kGuess = 48;
+    const auto n_listed = static_cast<std::size_t>(look.everything ? mixture.n_components : kGuess);
+    const std::size_t size = n_listed * mixture.n_features * (mixture.n_features + 8);
     const std::int64_t wave = std::clamp<std::int64_t>(kMostWave / size, kLeastWave, kLargestWave);
     std::vector<BlockSums> results(std::min(wave, n_blocks));
     std::vector<std::unique_ptr<BlockPass>> passes(n_threads);

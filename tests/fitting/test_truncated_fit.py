@@ -1,9 +1,11 @@
 """Truncated fits: exact at the end, as good as exact EM from the same start, adaptive, with the usual options."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from gaussmix import GaussianMixture
 from gaussmix.core.covariance import covariance_class
@@ -94,6 +96,40 @@ def test_given_means_and_warm_starts():
     gm.fit(X)
     before = gm.lower_bound_
     assert gm.set_params(max_iter=10).fit(X).lower_bound_ > before
+
+
+def fit_with_warnings(**options):
+    """Return the truncation report of a fit of overlapping components, and the messages of its ConvergenceWarnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        gm = GaussianMixture(150, random_state=0, **options).fit(blobs(n=5000, apart=2.0))
+    said = [str(one.message) for one in caught if issubclass(one.category, ConvergenceWarning)]
+    return gm.fit_result_.truncation, [message for message in said if "of the probability" in message]
+
+
+@pytest.mark.parametrize("covariance_type", ["diag", "spherical", "full", "tied"])
+def test_a_loss_that_stays_is_told(covariance_type):
+    report, said = fit_with_warnings(covariance_type=covariance_type, truncation="auto", max_iter=3)
+    assert report.lost > MOST_LOST
+    assert len(said) == 1
+    assert f"{report.n_candidates} candidates" in said[0]
+    assert f"lose {report.lost:.2g} of the probability" in said[0]
+    assert "larger number, or to None" in said[0]
+    assert report.n_candidates == 5  # no round has followed that keeps more
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"truncation": "auto", "covariance_type": "spherical", "max_iter": 300},
+        {"truncation": 2, "covariance_type": "diag", "max_iter": 3},
+        {"truncation": 8, "covariance_type": "tied", "max_iter": 3},
+    ],
+)
+def test_a_small_loss_and_one_that_was_asked_for_are_not(options):
+    report, said = fit_with_warnings(**options)
+    assert not report.lost_too_much
+    assert not said
 
 
 def test_several_starts_keep_the_best():

@@ -33,6 +33,14 @@ def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
             "max_iter, tol, or check for degenerate data. "
         )
         warn(ConvergenceWarning(fit.reason if fit.stop.is_cut_short else remedy + fit.reason), stacklevel=4)
+    if result.truncation is not None and result.truncation.lost_too_much:
+        lost, kept = result.truncation.lost, result.truncation.n_candidates
+        trouble = (
+            f'truncation="auto" ended with {kept} candidates for each row, which lose {lost:.2g} of the probability, '
+            f"more than {result.truncation.most_lost:g}: the parameters are approximate. Set truncation to a larger "
+            "number, or to None for an exact fit, or increase max_iter if it was reached."
+        )
+        warn(ConvergenceWarning(trouble), stacklevel=4)
     nobody = np.zeros(len(soundness.empty), dtype=np.bool_)
     collapsed, ridged, empty = nobody, nobody, soundness.empty
     if fit.last_step is not None:

@@ -1,5 +1,6 @@
 """The result of a search, with the optimum that it passed over."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -44,10 +45,18 @@ class TruncationReport:
         Components that had a responsibility for a row; all of them if the fit became exact.
     lost : float
         Mean probability of the others, in an exact audit of some rows at the final parameters.
+    most_lost : float
+        What may be lost: 1e-4 with ``truncation="auto"``, no limit with a number of candidates.
     """
 
     n_candidates: int
     lost: float
+    most_lost: float = math.inf
+
+    @property
+    def lost_too_much(self) -> bool:
+        """Whether more is lost than may be."""
+        return self.lost > self.most_lost
 
 
 @dataclass(frozen=True, eq=False)

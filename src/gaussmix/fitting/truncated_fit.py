@@ -121,13 +121,13 @@ class TruncatedFit:
         return SearchResult(fit, self.update, soundness, tuple(optima), truncation=report)
 
     def _fit(self, start: Mixture, run: EMRun) -> tuple[Fit, TruncationReport]:
-        kept = self.n_candidates
+        kept, most_lost = self.n_candidates, MOST_LOST if self.is_adaptive else math.inf
         engine = TruncatedEngine(self.rows, Truncation(kept, neighbors_for(kept)))
         fit = self._run_em(engine, start, run, None)
         fit = self._run_from_exact_candidates(engine, fit, run)
         audit = engine.audit(fit.mixture.whitened(), MOST_LOST / 2)
         for _ in range(_ROUNDS):
-            if not self.is_adaptive or audit.lost <= MOST_LOST or fit.stop.is_cut_short:
+            if not self.is_adaptive or audit.lost <= MOST_LOST or self._is_over(fit):
                 break
             kept = max(audit.n_needed, kept + 1)
             n_neighbors = max(neighbors_for(kept), engine.truncation.n_neighbors + _MORE_NEIGHBORS)
@@ -142,18 +142,18 @@ class TruncatedFit:
                     earlier=fit,
                     run=run,
                 )
-                return exact, TruncationReport(start.n_components, 0.0)
+                return exact, TruncationReport(start.n_components, 0.0, most_lost)
             engine.widen(kept, n_neighbors)
             fit = self._run_from_exact_candidates(engine, fit, run)
             audit = engine.audit(fit.mixture.whitened(), MOST_LOST / 2)
-        return self._exact(fit), TruncationReport(kept, audit.lost)
+        return self._exact(fit), TruncationReport(kept, audit.lost, most_lost)
 
     def _run_from_exact_candidates(self, engine: TruncatedEngine, fit: Fit, run: EMRun) -> Fit:
         """Continue a fit, after each row has been compared with all components once.
 
         Few rows are far from the components that they have been compared with, but such rows cost many nats.
         """
-        if fit.stop.is_cut_short or self._iterations_after(fit) <= 0:
+        if self._is_over(fit):
             return fit
         engine.search_everywhere()
         return self._run_em(engine, fit.mixture, run, fit)
@@ -161,6 +161,9 @@ class TruncatedFit:
     def _run_em(self, engine: AbstractEngine, start: Mixture, run: EMRun, earlier: Fit | None) -> Fit:
         limit = self._iterations_after(earlier)
         return fit_em(engine, self.update, start, self._rule, max_iter=limit, earlier=earlier, run=run)
+
+    def _is_over(self, fit: Fit) -> bool:
+        return fit.stop.is_cut_short or self._iterations_after(fit) <= 0
 
     def _iterations_after(self, earlier: Fit | None) -> int:
         return self.settings.max_iter - (0 if earlier is None else earlier.n_iter)

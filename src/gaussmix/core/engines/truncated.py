@@ -19,7 +19,7 @@ from gaussmix.core.whitened import WhitenedMixture
 
 _SEARCHED_GROUPS = 4  # groups of components in which a row looks for its first candidates
 _LEAST_BLOCK, _MOST_BLOCK = 128, 1024  # rows
-_MOST_STRAYS = 0.05  # of the rows, before they are sorted again
+_MOST_STRAYS, _MORE_STRAYS = 0.05, 0.02  # of the rows, in all and since the last sort, before they are sorted again
 _ALWAYS_SEARCHED = 8  # passes
 _SEARCH_EVERY = 3  # pass after these
 _PROBED_PAIRS, _LEAST_PROBED = 1_000_000, 200  # rows times components, and rows, that a search scores exactly
@@ -100,6 +100,7 @@ class TruncatedEngine(AbstractEngine):
         self._is_complete = False
         self.n_scores = 0
         self.share_of_strays = 0.0
+        self._settled: float | None = None  # share of strays in the pass after the last sort
 
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
@@ -114,7 +115,9 @@ class TruncatedEngine(AbstractEngine):
         moments = self._pass(mixture, look, self.truncation.n_random)
         self._n_passes += 1
         self._is_complete = False
-        if self.share_of_strays > _MOST_STRAYS or (self._n_passes & (self._n_passes - 1)) == 0:
+        settled = self._settled = self.share_of_strays if self._settled is None else self._settled
+        is_power = (self._n_passes & (self._n_passes - 1)) == 0
+        if is_power or self.share_of_strays > max(_MOST_STRAYS, settled + _MORE_STRAYS):
             self._sort_rows()
         return moments
 
@@ -230,7 +233,7 @@ class TruncatedEngine(AbstractEngine):
             mixture.offsets,
             mixture.means,
             factors,
-            self._blocks,
+            self._blocks if not self._is_complete else even_blocks(self.n_rows),
             neighbors,
             n_random,
             self.truncation.seed * 1_000_003 + self._n_passes,
@@ -284,6 +287,7 @@ class TruncatedEngine(AbstractEngine):
         _native.chain_components(self._neighbors, chain)
         rank = np.empty(len(chain) + 1, dtype=np.int32)
         rank[chain], rank[-1] = np.arange(len(chain)), len(chain)
+        self._settled = None
         order = np.argsort(rank[self._candidates[:, 0]], kind="stable")
         self._order = self._order[order]
         self._candidates = self._candidates[order]
@@ -300,9 +304,15 @@ def cut_blocks(labels: SmallIntArray) -> IntArray:
     for end in ends:
         if end - cuts[-1] < _LEAST_BLOCK and end < len(labels):
             continue
-        n_parts = max(1, round((end - cuts[-1]) / _MOST_BLOCK))
-        cuts.extend(np.linspace(cuts[-1], end, n_parts + 1).astype(np.int64)[1:].tolist())
+        n_parts = round((end - cuts[-1]) / _MOST_BLOCK)
+        parts = np.linspace(cuts[-1], end, n_parts + 1).astype(np.int64)[1:].tolist() if n_parts > 1 else [end]
+        cuts.extend(parts)
     return np.array(cuts)
+
+
+def even_blocks(n_rows: int) -> IntArray:
+    """Return the first rows of blocks of equal size, and the number of rows, for a pass with all components."""
+    return np.append(np.arange(0, n_rows, _MOST_BLOCK), n_rows)
 
 
 def nearest_components(means: FloatArray, n_neighbors: int) -> SmallIntArray:
