@@ -122,3 +122,10 @@ def test_passes_over_files_are_told(path):
     before = len(told)
     accumulate(np.load(path, mmap_mode="r"))
     assert len(told) == before
+
+
+@pytest.mark.parametrize("array", [np.arange(10.0), np.arange(10), np.empty(0), np.arange(20.0).reshape(10, 2)[:, 1]])
+def test_pieces_of_a_vector(array):
+    assert [piece.tolist() for _, piece in pieces(array, 4)] == [
+        array[i : i + 4].tolist() for i in range(0, len(array), 4)
+    ]

@@ -240,3 +240,17 @@ def test_rows_without_a_volume():
         GaussianMixture(2, noise="uniform", noise_volume="hull").fit(np.random.default_rng(0).standard_normal((50, 7)))
     with pytest.raises(ValueError, match="needs more than 2 complete rows"):
         GaussianMixture(1, noise="uniform", noise_volume="hull").fit([[0.0, 1], [1, 0], [np.nan, 3], [2, np.nan]])
+
+
+@pytest.mark.parametrize("equal_weights", [False, True])
+@pytest.mark.parametrize(("n_rows", "seed"), [(21_000, 1), (21_000, 3), (25_000, 2), (30_000, 2)])
+def test_many_rows_without_noise(n_rows, seed, equal_weights):
+    rng = np.random.default_rng(seed)
+    rows = np.vstack([rng.normal(0, 1, (n_rows * 6 // 10, 2)), rng.normal(5, 1, (n_rows * 4 // 10, 2))])
+    rng.shuffle(rows)
+    with_noise, plain = (
+        GaussianMixture(2, noise=noise, equal_weights=equal_weights, random_state=0).fit(rows)
+        for noise in ("uniform", None)
+    )
+    assert with_noise.noise_weight_ < 2e-3
+    assert total(with_noise, rows) > total(plain, rows) - 0.01

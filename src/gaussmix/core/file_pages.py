@@ -139,7 +139,7 @@ def pieces(values: Rows, length: int) -> Iterator[tuple[slice, Rows]]:
 
 def rows_of_piece(values: Rows) -> int:
     """Return the number of rows of a piece of `PIECE_BYTES`."""
-    return max(1, PIECE_BYTES // max(1, values.strides[0], values.itemsize * values.shape[1]))
+    return max(1, PIECE_BYTES // max(1, values.strides[0], values[:1].nbytes))
 
 
 def take_rows(values: Rows, positions: IntArray) -> Rows:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 
+from gaussmix.core.covariance import refuse_factors
 from gaussmix.core.engines import engine_for
 from gaussmix.core.errors import DegenerateComponentWarning
 from gaussmix.core.floating_point import underflow_to_zero
@@ -131,6 +132,7 @@ def trace_em(X: ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: A
         raise TypeError(f"start must be a Mixture, got {type(start).__name__}")
     start.refuse_noise("trace_em")
     refuse_degrees(start.degrees_of_freedom, "trace_em")
+    refuse_factors(type(start.covariance), "trace_em")
     if n_iter != int(n_iter) or n_iter < 1:
         raise ValueError(f"n_iter must be a whole number, at least 1; got {n_iter!r}")
     rows = as_weighted_rows(X, sample_weight, start.n_features, start.feature_names)

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.covariance import Factor
 from gaussmix.core.engines import engine_for
+from gaussmix.core.engines.distant_rows import require_in_memory
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 
@@ -48,7 +49,7 @@ class FittedFactorsMixin:
             If X is not valid or has missing values.
         """
         check_is_fitted(self)
-        factors, rows = self._factor_covariance(), self._rows(X, None, None)
+        factors, rows = self._factor_covariance(), require_in_memory(self._rows(X, None, None), "factor_scores")
         if not rows.is_exact:
             raise ValueError("factor_scores needs complete rows: fill in the missing values of X")
         labels = engine_for(rows).score_rows(self.mixture_.whitened(), "labels")

@@ -179,7 +179,10 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
             Log-likelihood in nats per row; higher is better.
         """
         rows = require_values(self._rows(X, sample_weight, noise_covariance))
-        return engine_for(rows).accumulate(self._whitened()).mean_log_likelihood
+        whitened = self._whitened()
+        if whitened.form == "factor":
+            rows = require_in_memory(rows, "score with factor covariances")
+        return engine_for(rows).accumulate(whitened).mean_log_likelihood
 
     def bic(self, X: Any, sample_weight: Any = None, *, noise_covariance: Any = None) -> float:
         """Return the Bayesian information criterion (`gaussmix.selection.criteria.bic`).

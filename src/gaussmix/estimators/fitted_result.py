@@ -101,7 +101,10 @@ class FittedResultMixin(FittedRunMixin, FittedNoiseMixin, FittedMixtureMixin):
             if not kept.any():
                 raise ValueError("all rows of X are below the threshold of the trimmed fit: there is nothing to score")
             rows = rows.take(kept)
-        return engine_for(rows).accumulate(self.mixture_.whitened())
+        whitened = self.mixture_.whitened()
+        if whitened.form == "factor":
+            rows = require_in_memory(rows, "a criterion of factor covariances")
+        return engine_for(rows).accumulate(whitened)
 
     def _result_entries(self) -> list[Entry]:
         return [Entry("log-likelihood", f"{self.lower_bound_:.6f} per row"), *super()._result_entries()]

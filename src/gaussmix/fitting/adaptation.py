@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gaussmix.core.covariance import refuse_factors
 from gaussmix.core.engines import engine_for
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.floating_point import underflow_to_zero
@@ -145,6 +146,8 @@ def _checked(model: Any, relevance: Any, what: Any) -> Mixture:
         raise ValueError(f'what must be "means" or "all"; got {what!r}')
     mixture = mixture_of(model)
     refuse_degrees(mixture.degrees_of_freedom, "adaptation")
+    if what == "all":
+        refuse_factors(type(mixture.covariance), 'adaptation with what="all"')
     return mixture
 
 

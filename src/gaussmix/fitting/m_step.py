@@ -202,6 +202,8 @@ class MaximumLikelihood(AbstractUpdate):
         previous = mixture.covariance
         counts, shifts = moments.counts, moments.shifts
         empty: BoolArray = counts <= EMPTY * moments.weight
+        if moments.background is not None and moments.background < 0:  # in corrected sums of a sample
+            raise FloatingPointError(f"the noise has a negative number of rows: {moments.background:g}")
         if empty.any():
             counts, shifts = np.where(empty, 0.0, counts), np.where(empty[:, None], 0.0, shifts)
             moments = replace(moments, counts=counts, shifts=shifts)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaussmix.core.covariance import Factor
 from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.engines import engine_for
 from gaussmix.core.floating_point import underflow_to_zero
@@ -14,8 +15,11 @@ from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.core.validation import as_generator
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.batch import BatchSettings
-from gaussmix.fitting.degeneracy import examine
+from gaussmix.fitting.degeneracy import examine, examine_factors
 from gaussmix.fitting.em import Fit, fit_em
+from gaussmix.fitting.factor_acceleration import FactorAccelerator
+from gaussmix.fitting.factor_search import find_factor_optimum
+from gaussmix.fitting.factor_step import FactorUpdate
 from gaussmix.fitting.m_step import MaximumLikelihood, with_degrees
 from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.prior import WEAKEST, Prior
@@ -62,6 +66,10 @@ def refit(rows: WeightedRows, update: MaximumLikelihood, start: Mixture) -> Refi
     FitFailedError
         If a component lost its rows or collapsed, or the density of a row is zero.
     """
+    if isinstance(update, FactorUpdate):
+        factor_accelerator = FactorAccelerator(update)
+        engine = engine_for(rows)
+        return _of_fit(lambda: fit_em(engine, update, start, NEAR, max_iter=MAX_ITER, accelerator=factor_accelerator))
     has_means = update.prior is not None and update.prior.mean_strength > 0
     is_special = start.background is not None or start.degrees_of_freedom is not None
     if not rows.is_exact or rows.n_rows > _FEW_ROWS or has_means or is_special:
@@ -98,23 +106,23 @@ def search_anew(rows: WeightedRows, update: MaximumLikelihood, like: Mixture, rn
     FitFailedError
         If a component lost its rows or collapsed, or the density of a row is zero.
     """
+    structure, settings, seed = type(like.covariance), SearchSettings(_STARTS, NEAR, MAX_ITER), int(rng.integers(2**31))
 
     def search() -> Fit:
-        return find_optimum(
-            engine_for(rows),
-            type(like.covariance),
-            like.n_components,
-            lambda data, root: update,
-            SearchSettings(_STARTS, NEAR, MAX_ITER),
-            int(rng.integers(2**31)),
-            background=like.background,
-        ).fit
+        engine, k = engine_for(rows), like.n_components
+        if isinstance(update, FactorUpdate):
+            return find_factor_optimum(engine, structure, k, lambda data, deviations: update, settings, seed).fit
+        background = like.background
+        return find_optimum(engine, structure, k, lambda data, root: update, settings, seed, background=background).fit
 
     return _of_fit(search)
 
 
 def default_update(mixture: Mixture) -> MaximumLikelihood:
     """Return the default M-step for a mixture whose M-step is unknown, with the weakest penalty of the estimator."""
+    if isinstance(mixture.covariance, Factor):
+        within = mixture.weights @ mixture.covariance.variances() / mixture.weights.sum()
+        return FactorUpdate.of("auto", within)
     update = MaximumLikelihood(prior=Prior.chen_tan(WEAKEST, pooled_root(mixture)))
     return update if mixture.degrees_of_freedom is None else with_degrees(update, "each")
 
@@ -155,6 +163,7 @@ def _of_fit(run: Callable[[], Fit]) -> Refit:
 
 
 def _require_sound(mixture: Mixture, counts: FloatArray, n: float) -> None:
-    soundness = examine(mixture, counts, n)
+    is_factor = isinstance(mixture.covariance, Factor)
+    soundness = examine_factors(mixture, counts) if is_factor else examine(mixture, counts, n)
     if soundness.empty.any() or soundness.collapsed.any():
         raise FitFailedError("a component collapsed or lost its rows")

@@ -150,7 +150,7 @@ class SurrogateAccelerator(AbstractAccelerator):
         self._corrections, self._gains = _Corrections(), (math.inf, math.inf)
 
     def _optimum(self, surrogate: OnlineUpdate, mixture: Mixture, start: float) -> Fit | None:
-        """Return the run on the sample; None if D made the sums of a component negative, or its scatter indefinite."""
+        """Return the run on the sample; None if D made a weight negative, or a scatter indefinite."""
         rule = _ShareOfGain(_LEAST_LEFT, start=start)
         accelerator, run = Accelerator(surrogate), EMRun(deadline=self.deadline)
         try:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.covariance import covariance_class, refuse_factors
 from gaussmix.core.engines import engine_for
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -172,6 +173,7 @@ def likelihood_ratio_test(
         if fitted is not None:
             fitted.mixture.refuse_noise("likelihood_ratio_test")
             refuse_degrees(fitted.mixture.degrees_of_freedom, "likelihood_ratio_test")
+            refuse_factors(type(fitted.mixture.covariance), "likelihood_ratio_test")
     update = small.update if large is None else large.update
     if update.prior is not None and update.prior.mean_strength > 0:
         raise ValueError("reg_covar must not put a prior on the means, because the test compares likelihoods")
@@ -296,6 +298,7 @@ def _fit_null(
     X: Any, n_components: int, covariance_type: str, sample_weight: Any, noise_covariance: Any, seed: int
 ) -> Fitted:
     """Return the better of the fit of the default search and of fits that start from one component less."""
+    refuse_factors(covariance_class(covariance_type), "likelihood_ratio_test")
 
     def fit(k: int) -> Fitted:
         estimator = GaussianMixture(k, covariance_type=covariance_type, random_state=seed)

@@ -6,7 +6,7 @@ from gaussmix.core.covariance.axis_parallel import EEI, EII, EVI, VEI
 from gaussmix.core.covariance.base import AbstractCovariance
 from gaussmix.core.covariance.constrained import AbstractConstrained
 from gaussmix.core.covariance.diagonal import Diagonal
-from gaussmix.core.covariance.factor import FACTOR_LETTERS, Factor, factor_class_of_name
+from gaussmix.core.covariance.factor import FACTOR_LETTERS, Factor, factor_class_of_name, refuse_factors
 from gaussmix.core.covariance.full import Full
 from gaussmix.core.covariance.oriented import EEV, EVE, EVV, VEE, VEV, VVE
 from gaussmix.core.covariance.spherical import Spherical
@@ -87,7 +87,8 @@ def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
     except (KeyError, TypeError):
         names = ", ".join(map(repr, STRUCTURES))
         raise ValueError(
-            f'covariance_type must be one of {names}, or "factor" with n_factors, got {covariance_type!r}'
+            f'covariance_type must be one of {names}, or "factor" with a number of factors, such as "factor(2)", '
+            f"got {covariance_type!r}"
         ) from None
 
 
@@ -164,5 +165,6 @@ __all__ = [
     "covariance_class",
     "factor_class_of_name",
     "is_model",
+    "refuse_factors",
     "structure_of",
 ]

@@ -386,6 +386,25 @@ def factor_class_of_name(name: object) -> type[Factor] | None:
     return factor_class(found[1] or FREE, int(found[2]))
 
 
+def refuse_factors(structure: type[AbstractCovariance], purpose: str) -> None:
+    """Refuse structures that have factors.
+
+    Parameters
+    ----------
+    structure : subclass of AbstractCovariance
+        Covariance structure.
+    purpose : str
+        What is not defined for factor covariances, for the message.
+
+    Raises
+    ------
+    ValueError
+        If the structure has factors.
+    """
+    if issubclass(structure, Factor):
+        raise ValueError(f'{purpose} is not defined for factor covariances: use covariance_type="full"')
+
+
 def _restored(name: str, roots: FloatArray, n_components: int, n_features: int) -> Factor:
     structure = factor_class_of_name(name)
     assert structure is not None

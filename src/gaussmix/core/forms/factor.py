@@ -24,7 +24,7 @@ class FactorForm(AbstractSeparateForm):
     is_diagonal = False
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
-        _refuse("a shape without the number of factors")
+        _refuse("shape without the number of factors")
 
     def dense(self, array: FloatArray, n_components: int, n_features: int) -> FloatArray:
         _refuse("triangular roots")
@@ -48,7 +48,7 @@ class FactorForm(AbstractSeparateForm):
         return 1
 
     def scatter_of(self, rows: FloatArray, responsibilities: FloatArray) -> FloatArray:
-        _refuse("a scatter without the factors")
+        _refuse("scatter without the factors")
 
     def scatter_in(
         self, rows: FloatArray, responsibilities: FloatArray, factors: FloatArray, component: int
@@ -58,22 +58,22 @@ class FactorForm(AbstractSeparateForm):
         return np.column_stack([(weighted * rows).sum(axis=0), cross])
 
     def restricted(self, scatter: FloatArray) -> FloatArray:
-        _refuse("a scatter without the factors")
+        _refuse("scatter without the factors")
 
     def trace(self, scatter: FloatArray) -> float:
         return float(scatter[:, :, 0].sum())
 
     def products(self, first: FloatArray, second: FloatArray) -> FloatArray:
-        _refuse("a scatter without the factors")
+        _refuse("scatter without the factors")
 
     def expected_scatter(self, counts: FloatArray, n_features: int) -> FloatArray:
-        _refuse("a scatter without the factors")
+        _refuse("scatter without the factors")
 
     def fisher_scales(self, counts: FloatArray, n_features: int) -> FloatArray:
-        _refuse("a scatter without the factors")
+        _refuse("scatter without the factors")
 
     def greatest_length(self, lengths: FloatArray, scatter: FloatArray, counts: FloatArray) -> float:
-        _refuse("a scatter without the factors")
+        _refuse("scatter without the factors")
 
     def moved(
         self,
@@ -84,23 +84,23 @@ class FactorForm(AbstractSeparateForm):
         factors: FloatArray,
         centers: FloatArray,
     ) -> tuple[FloatArray, FloatArray]:
-        _refuse("a scatter in other units")
+        _refuse("scatter in other units")
 
     def raised(
         self, scatter: FloatArray, counts: FloatArray, least: FloatArray, which: BoolArray, n_features: int
     ) -> FloatArray:
-        _refuse("a scatter without the factors")
+        _refuse("scatter without the factors")
 
     def inverse_wishart_rows(self, n_components: int, n_features: int, degrees: float) -> float:
-        _refuse("a conjugate prior")
+        _refuse("conjugate prior")
 
     def squares(self, rows: FloatArray) -> FloatArray:
-        _refuse("a scatter without the factors")
+        _refuse("scatter without the factors")
 
     def classification_loss(
         self, counts: FloatArray, scatter: FloatArray, pseudo: float, n_features: int
     ) -> FloatArray:
-        _refuse("a scatter without the factors")
+        _refuse("scatter without the factors")
 
 
 def whitening_axes(deviations: FloatArray, loadings: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
