@@ -15,6 +15,7 @@ const drop = document.getElementById("drop");
 let settings = { max_upload: Infinity, examples: {}, file: null };
 let current = null;
 let unmount = null;
+let mounting = Promise.resolve(); // ends when the room has been shown, so that it can be left
 let n_shown = 0;
 
 /** Open a file that the user has chosen or dropped. */
@@ -55,21 +56,24 @@ async function openExample(name) {
  */
 async function show(opened) {
   const turn = ++n_shown;
-  const before = current;
+  let before = null;
   try {
     const room = await ROOMS[opened.kind]();
     const prepared = await room.prepare?.(opened);
+    await mounting.catch(() => {});
     if (turn !== n_shown) {
       close(opened); // another file has been opened meanwhile
       return;
     }
+    before = current;
     leave();
     current = opened;
     layout.dataset.room = opened.kind;
     document.getElementById("document-name").textContent = opened.name;
     document.title = `${opened.name} - gaussmix`;
     history.replaceState(null, "", `#${opened.id}`);
-    unmount = await room.mount(stage, panel, opened, prepared);
+    mounting = Promise.resolve(room.mount(stage, panel, opened, prepared));
+    unmount = await mounting;
   } catch (error) {
     complain(error);
     close(opened);

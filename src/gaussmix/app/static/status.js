@@ -10,8 +10,9 @@ export function say(text) {
   line.textContent = text;
 }
 
-/** Show an error at the head of the page until it is dismissed, or the user does something else. */
+/** Show an error at the head of the page until it is dismissed, or the user does something else; an aborted request is none. */
 export function complain(error) {
+  if (error.name === "AbortError") return;
   notice.querySelector("p").textContent = error instanceof Error ? error.message : String(error);
   notice.hidden = false;
 }
@@ -21,12 +22,12 @@ export function forgive() {
   notice.hidden = true;
 }
 
-/** Run a function and show its error, if it has one; an aborted request is none. */
+/** Run a function and show its error, if it has one. */
 export async function guarded(call) {
   try {
     return await call();
   } catch (error) {
-    if (error.name !== "AbortError") complain(error);
+    complain(error);
     return undefined;
   }
 }

@@ -448,6 +448,7 @@ class Room {
   }
 
   close() {
+    this.client.close();
     this.fits.close();
     this.view.close();
     this.tools.close();
