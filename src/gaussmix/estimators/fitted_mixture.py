@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.covariance import Factor
 from gaussmix.core.engines import AbstractDistantRows, AnyRows, engine_for
-from gaussmix.core.engines.distant_rows import as_given, require_in_memory
+from gaussmix.core.engines.distant_rows import as_given, require_in_memory, require_passes
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.imputing import ImputationKind
 from gaussmix.core.mixture import Mixture
@@ -180,9 +180,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         """
         rows = require_values(self._rows(X, sample_weight, noise_covariance))
         whitened = self._whitened()
-        if whitened.form == "factor":
-            rows = require_in_memory(rows, "score with factor covariances")
-        return engine_for(rows).accumulate(whitened).mean_log_likelihood
+        return engine_for(require_passes(rows, whitened)).accumulate(whitened).mean_log_likelihood
 
     def bic(self, X: Any, sample_weight: Any = None, *, noise_covariance: Any = None) -> float:
         """Return the Bayesian information criterion (`gaussmix.selection.criteria.bic`).

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.engines import AbstractDistantRows, AnyRows, engine_for
-from gaussmix.core.engines.distant_rows import require_in_memory
+from gaussmix.core.engines.distant_rows import require_in_memory, require_passes
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
@@ -102,9 +102,7 @@ class FittedResultMixin(FittedRunMixin, FittedNoiseMixin, FittedMixtureMixin):
                 raise ValueError("all rows of X are below the threshold of the trimmed fit: there is nothing to score")
             rows = rows.take(kept)
         whitened = self.mixture_.whitened()
-        if whitened.form == "factor":
-            rows = require_in_memory(rows, "a criterion of factor covariances")
-        return engine_for(rows).accumulate(whitened)
+        return engine_for(require_passes(rows, whitened)).accumulate(whitened)
 
     def _result_entries(self) -> list[Entry]:
         return [Entry("log-likelihood", f"{self.lower_bound_:.6f} per row"), *super()._result_entries()]

@@ -233,3 +233,26 @@ def require_in_memory(rows: AnyRows, need: str) -> WeightedRows:
     if isinstance(rows, AbstractDistantRows):
         raise ValueError(f"{need} needs rows in memory, and X is {rows.kind}: pass {rows.remedy}")
     return rows
+
+
+def require_passes(rows: AnyRows, mixture: WhitenedMixture) -> AnyRows:
+    """Return the rows; distant ones have no passes for factor covariances.
+
+    Parameters
+    ----------
+    rows : WeightedRows or AbstractDistantRows
+        Rows of a user.
+    mixture : WhitenedMixture
+        Mixture of the pass.
+
+    Returns
+    -------
+    WeightedRows or AbstractDistantRows
+        The rows.
+
+    Raises
+    ------
+    ValueError
+        If their engine cannot sum over them for this mixture; the message says how to get the rows into memory.
+    """
+    return require_in_memory(rows, "a score of factor covariances") if mixture.form == "factor" else rows
