@@ -521,7 +521,53 @@ def test_fit_trims_rows_and_bounds_variances(table, rows, tmp_path):
     assert "trim must be a share" in fails("fit", table, "--columns", "length,width", "-k", 3, "--trim", 2)
 
 
-@pytest.mark.parametrize(("option", "value"), [("--trim", 0.1), ("--max-variance-ratio", 5)])
+@pytest.mark.parametrize(("truncation", "said"), [("2", "2 of 6 components"), ("5", "5 of 6 components"), ("6", "")])
+def test_fit_truncates(truncation, said, table, rows, tmp_path):
+    model, options = tmp_path / "model.json", ["--columns", "length,width", "-k", 6, "--reg-covar", 0.2]
+    printed = succeeds("fit", table, *options, "--truncation", truncation, "-o", model).stdout
+    expected = GaussianMixture(6, reg_covar=0.2, truncation=int(truncation), random_state=0).fit(rows)
+    np.testing.assert_allclose(Mixture.load(model).means, expected.means_, rtol=1e-9)
+    assert ("truncation" in printed) == bool(said)
+    assert said in " ".join(printed.split())
+
+
+@pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
+def test_fit_with_automatic_truncation_is_that_of_python(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(1400, 2))
+    np.save(tmp_path / "rows.npy", rows)
+    options = ["--covariance-type", "spherical", "--truncation", "auto", "-o", tmp_path / "model.json"]
+    printed = succeeds("fit", tmp_path / "rows.npy", "-k", 70, *options).stdout
+    expected = GaussianMixture(70, covariance_type="spherical", truncation="auto", random_state=0).fit(rows)
+    np.testing.assert_allclose(Mixture.load(tmp_path / "model.json").means, expected.means_, rtol=1e-9)
+    assert "truncation" in printed
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many", "1.5"])
+def test_fit_refuses_a_truncation_that_is_no_number(value, table):
+    said = fails("fit", table, "--columns", "length,width", "-k", 2, f"--truncation={value}")
+    assert 'truncation must be "auto", a whole number, at least 1' in said
+
+
+@pytest.mark.parametrize(("name", "n_factors"), [("factor", 1), ("factor-UUC", 1), ("factor-CCU", 2)])
+def test_fit_takes_factor_covariances(name, n_factors, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(120, 1)) @ rng.normal(size=(1, 4)) + rng.normal(size=(120, 4))
+    np.save(tmp_path / "rows.npy", rows)
+    options = ["--covariance-type", name, "--n-factors", n_factors, "-o", tmp_path / "model.json"]
+    succeeds("fit", tmp_path / "rows.npy", "-k", 1, *options)
+    expected = GaussianMixture(1, covariance_type=name, n_factors=n_factors, random_state=0).fit(rows)
+    mixture = Mixture.load(tmp_path / "model.json")
+    assert mixture.covariance_type == f"{name}({n_factors})"
+    np.testing.assert_allclose(mixture.log_density(rows), expected.score_samples(rows), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--trim", 0.1), ("--max-variance-ratio", 5), ("--truncation", "auto"), ("--n-factors", 1)],
+)
 def test_fit_names_the_options_that_t_distributions_do_not_have(table, option, value):
     said = fails("fit", table, "--columns", "length,width", "-k", 2, "--family", "student", option, value)
     assert f"{option} is not defined for t distributions: leave out {option} or --family" in " ".join(said.split())
+    factor = ["--covariance-type", "factor", "--n-factors", 1]
+    said = fails("fit", table, "--columns", "length,width", "-k", 2, "--family", "student", *factor)
+    assert "--covariance-type factor is not defined for t distributions" in said

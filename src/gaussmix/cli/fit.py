@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from gaussmix.cli.options import (
     AnyModelOption,
     Checkpoint,
     Components,
+    FactorName,
     FactorsOption,
     Family,
     FamilyOption,
@@ -26,8 +27,10 @@ from gaussmix.cli.options import (
     TablePath,
     TimeBudget,
     Trim,
+    Truncation,
     flag,
     header_given,
+    integer_or_name,
     number_or_name,
     options_given,
 )
@@ -68,6 +71,7 @@ def fit(
     trim: Trim = None,
     max_variance_ratio: MaxVarianceRatio = None,
     noise: NoiseFlag = False,
+    truncation: Truncation = None,
     family: FamilyOption = Family.GAUSSIAN,
     seed: SeedOption = 0,
     columns: ColumnsOption = None,
@@ -86,7 +90,8 @@ def fit(
     from gaussmix.estimators import GaussianMixture, StudentMixture
 
     if family is Family.STUDENT:
-        _check_student(noise, trim, max_variance_ratio, n_factors)
+        others = {"--trim": trim, "--max-variance-ratio": max_variance_ratio, "--truncation": truncation}
+        _check_student(covariance_type, noise, others | {"--n-factors": n_factors})
     with fit_progress(notes(), n_starts=None if init is None else n_init or 1) as callback:
         kind = StudentMixture if family is Family.STUDENT else GaussianMixture
         estimator = kind(
@@ -105,6 +110,7 @@ def fit(
                 trim=trim,
                 max_variance_ratio=max_variance_ratio,
                 noise="uniform" if noise else None,
+                truncation=integer_or_name(truncation),
             ),
         )
         interrupt = run_fit(
@@ -123,15 +129,18 @@ def fit(
         raise interrupt
 
 
-def _check_student(noise: bool, trim: float | None, max_variance_ratio: float | None, n_factors: int | None) -> None:
-    """Raise ValueError for options that t distributions do not have."""
+def _check_student(covariance_type: str, noise: bool, others: dict[str, Any]) -> None:
+    """Raise ValueError for options that t distributions do not have; ``others`` are those that have a value."""
     if noise:
         raise ValueError("t distributions and uniform noise cannot be combined: leave out --noise or --family")
-    if trim is not None or max_variance_ratio is not None:
-        name = "--trim" if trim is not None else "--max-variance-ratio"
-        raise ValueError(f"{name} is not defined for t distributions: leave out {name} or --family")
-    if n_factors is not None:
-        raise ValueError("factor covariances are not defined for t distributions: leave out --n-factors or --family")
+    if covariance_type in list(FactorName):
+        raise ValueError(
+            f"--covariance-type {covariance_type} is not defined for t distributions: choose another structure, or "
+            "leave out --family"
+        )
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"{name} is not defined for t distributions: leave out {name} or --family")
 
 
 def _require_enough(table: Path, n_rows: int, components: int) -> None:

@@ -130,6 +130,13 @@ AnyModelOption = Annotated[
 FactorsOption = Annotated[
     int | None, typer.Option("--n-factors", min=1, help="Number of factors, for the structure factor.")
 ]
+Truncation = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|NUMBER",
+        help="For hundreds of components: compare each row with a few of them during the fit; auto finds how many.",
+    ),
+]
 Starts = Annotated[
     int | None,
     typer.Option(
@@ -198,5 +205,13 @@ def number_or_name(text: str | None) -> float | str | None:
     """Return the text as a number if it is one, else unchanged."""
     try:
         return None if text is None else float(text)
+    except ValueError:
+        return text
+
+
+def integer_or_name(text: str | None) -> int | str | None:
+    """Return the text as a whole number if it is one, else unchanged."""
+    try:
+        return None if text is None else int(text)
     except ValueError:
         return text

@@ -21,6 +21,7 @@ from gaussmix.imaging import Segmentation
 
 if TYPE_CHECKING:
     from gaussmix.estimators import GaussianMixture
+    from gaussmix.fitting.search_result import TruncationReport
 
 _CELL = 18  # characters of a mean with its standard deviation
 _MOST_LINES = 60
@@ -63,7 +64,7 @@ def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]
     """Return the likelihood, the criteria and the stop reason of a fit to these rows."""
     weight = "" if rows.weights is None else f" (total weight {rows.total:g})"
     per_row, mixture = estimator.lower_bound_, estimator.mixture_
-    trimmed = estimator.fit_result_.trimmed
+    trimmed, truncation = estimator.fit_result_.trimmed, estimator.fit_result_.truncation
     kept = rows.informative().total - (0 if trimmed is None else trimmed.weight)
     n_unsound, degrees = estimator.fit_result_.soundness.n_unsound, mixture.degrees_of_freedom
     tails = [] if degrees is None else [", ".join(f"{value:.4g}" for value in degrees) + " of freedom"]
@@ -74,12 +75,20 @@ def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]
         Entry("covariances", display_name(mixture.covariance_type, mixture.n_features)),
         *(Entry("degrees", text) for text in tails),
         *([] if trimmed is None else [Entry("trimmed", f"{trimmed.weight:g} (share {trimmed.rule.share:g})")]),
+        *([] if truncation is None else [Entry("truncation", _truncation(truncation, mixture.n_components))]),
         Entry("log-likelihood", f"{per_row * kept:.4f} ({per_row:.6f} per row)"),
         Entry("BIC", f"{estimator.bic(as_frame(rows), rows.weights):.3f} (lower is better)"),
         Entry("AIC", f"{estimator.aic(as_frame(rows), rows.weights):.3f} (lower is better)"),
         Entry("iterations", str(estimator.n_iter_)),
         Entry("why it stopped", estimator.stop_reason_),
     ]
+
+
+def _truncation(truncation: "TruncationReport", n_components: int) -> str:
+    """Return how many components each row kept, and what that lost."""
+    if truncation.n_candidates >= n_components:
+        return "all components in the end"
+    return f"{truncation.n_candidates} of {n_components:,} components for each row; {truncation.lost:.1e} lost"
 
 
 def segments_summary(
