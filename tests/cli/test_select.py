@@ -27,6 +27,15 @@ def table(tmp_path):
 
 
 @pytest.fixture
+def factor_table(tmp_path):
+    rng = np.random.default_rng(0)
+    groups = [rng.normal(size=(80, 1)) @ rng.normal(size=(1, 5)) + rng.normal(size=(80, 5)) + 4 * at for at in (0, 1)]
+    path = tmp_path / "factors.csv"
+    pd.DataFrame(np.vstack(groups), columns=list("abcde")).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
 def two_columns():
     return ["--columns", ",".join(load_old_faithful()[1])]
 
@@ -82,6 +91,26 @@ def test_options_reach_the_search(table, two_columns):
     assert content["criterion"] == "icl"
 
 
+@pytest.mark.parametrize(
+    ("types", "factors", "names"),
+    [
+        ("factor", "1:2", ["factor(1)", "factor(2)"]),
+        ("diag,factor-UUC", "2", ["diag", "factor-UUC(2)"]),
+        ("sklearn,factor", "1,3", ["full", "tied", "diag", "spherical", "factor(1)", "factor(3)"]),
+        ("factor, factor-CCU", "1", ["factor(1)", "factor-CCU(1)"]),
+    ],
+)
+def test_numbers_of_factors_are_an_axis(types, factors, names, factor_table, tmp_path):
+    model = tmp_path / "model.json"
+    options = ["--covariance-type", types, "--n-factors", factors]
+    content = json.loads(succeeds("select", factor_table, "-k", 2, *options, "--json", "--model", model).stdout)
+    assert [line["covariance_type"] for line in content["models"]] == names
+    rows = pd.read_csv(factor_table).to_numpy()
+    search = GaussianMixtureIC([2], covariance_types=names, random_state=0).fit(rows)
+    assert [line["bic"] for line in content["models"]] == search.results_.bic.tolist()
+    assert gaussmix.load(model).covariance_type == search.mixture_.covariance_type
+
+
 def test_criteria_are_all_there():
     assert [criterion.value for criterion in Criterion] == list(CRITERIA)
 
@@ -111,6 +140,10 @@ def test_ranges_that_are_none_are_refused(text, table):
             "same.json cannot be both the table (-o) and the model (--model).",
         ),
         (["--columns", "size"], "size"),
+        (["--n-factors", "1:2"], 'add it, as in "--covariance-type all,factor"'),
+        (["--covariance-type", "diag,factor"], "needs --n-factors, such as --n-factors 1:4"),
+        (["--covariance-type", "factor", "--n-factors", "0"], "--n-factors must be numbers of factors, at least 1"),
+        (["--covariance-type", "factor", "--n-factors", "1", "--noise"], "not supported with factor covariances"),
         (["-k", "400"], "No model could be fitted: 400 components need as many distinct rows"),
     ],
 )

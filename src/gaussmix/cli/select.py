@@ -11,6 +11,7 @@ import typer
 
 from gaussmix.cli.console import command, print_text, run_fit
 from gaussmix.cli.options import (
+    FactorName,
     HeaderFlag,
     NoHeaderFlag,
     RegCovar,
@@ -51,9 +52,14 @@ def select(
     covariance_type: Annotated[
         str,
         typer.Option(
-            metavar="all|sklearn|A,B,C", help="Covariance structures: EII to VVV, scikit-learn's four, or names."
+            metavar="all|sklearn|A,B,C",
+            help="Covariance structures: EII to VVV, scikit-learn's four, or names, also of factor, as all,factor.",
         ),
     ] = "all",
+    n_factors: Annotated[
+        str | None,
+        typer.Option(metavar="RANGE", help="Numbers of factors of the structure factor, such as 1:4 or 2,5."),
+    ] = None,
     criterion: Annotated[
         Criterion, typer.Option(help="Criterion; the best model has the lowest value.")
     ] = Criterion.BIC,
@@ -81,12 +87,15 @@ def select(
     if output is not None and model is not None and output.absolute() == model.absolute():
         raise ValueError(f"{output} cannot be both the table (-o) and the model (--model)")
     numbers, types = numbers_in(components), _types_in(covariance_type)
+    factors = _factors_in(n_factors, types)
     rows = read_rows(table, columns, weights, header_given(header, no_header))
     if rows.n_rows < 2:
         raise ValueError(f"{table} has 1 row; a comparison of models requires at least 2")
     from gaussmix.estimators import GaussianMixtureIC
 
-    options: dict[str, Any] = options_given(reg_covar=number_or_name(reg_covar), time_budget=time_budget, n_jobs=jobs)
+    options: dict[str, Any] = options_given(
+        n_factors=factors, reg_covar=number_or_name(reg_covar), time_budget=time_budget, n_jobs=jobs
+    )
     if noise:
         options["noise"] = (False, True)
     if tails:
@@ -117,18 +126,27 @@ def select(
         raise interrupt
 
 
-def numbers_in(text: str) -> tuple[int, ...]:
-    """Return the numbers of components in "1:9" (inclusive), "2,4,8", or a combination of both."""
+def numbers_in(text: str, option: str = "-k", what: str = "numbers of components") -> tuple[int, ...]:
+    """Return the numbers in "1:9" (inclusive), "2,4,8", or a combination of both."""
     numbers: set[int] = set()
     for part in text.split(","):
         found = _RANGE.fullmatch(part)
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
         if not 1 <= first <= last <= _MOST:
-            raise ValueError(f"-k must be numbers of components, at least 1, such as 1:9 or 2,4,8; got {text!r}")
+            raise ValueError(f"{option} must be {what}, at least 1, such as 1:9 or 2,4,8; got {text!r}")
         numbers.update(range(first, last + 1))
     return tuple(sorted(numbers))
 
 
-def _types_in(text: str) -> str | list[str]:
-    names = [name.strip() for name in next(csv.reader([text]), [])]
-    return names[0] if len(names) == 1 else names
+def _types_in(text: str) -> list[str]:
+    return [name.strip() for name in next(csv.reader([text]), [])]
+
+
+def _factors_in(text: str | None, types: list[str]) -> tuple[int, ...] | None:
+    if text is None:
+        if any(name in list(FactorName) for name in types):
+            raise ValueError("the structure factor needs --n-factors, such as --n-factors 1:4")
+        return None
+    if not any(name in list(FactorName) for name in types):
+        raise ValueError('--n-factors is for the structure factor: add it, as in "--covariance-type all,factor"')
+    return numbers_in(text, "--n-factors", "numbers of factors")

@@ -60,7 +60,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         Numbers of components, such as ``range(1, 10)``. A single int is the only number tried.
     covariance_types : "all", "sklearn", str or list of str, default="all"
         "all" is the fourteen models of Celeux and Govaert (1995), EII to VVV; for one column there are two, E and V.
-        "sklearn" is "full", "tied", "diag" and "spherical". Or names from both, and "factor".
+        "sklearn" is "full", "tied", "diag" and "spherical". Or a list of these, of their models, and of "factor".
     n_factors : iterable of int or int, optional
         Numbers of factors of "factor" in ``covariance_types``: models such as "factor(2)".
     criterion : {"bic", "icl", "aic", "aicc", "cv"}, default="bic"

@@ -1,6 +1,5 @@
 """Specifications and names of models, including names that denote the same model."""
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from gaussmix.core.covariance import (
@@ -111,25 +110,21 @@ class StudentModelSpec(ModelSpec):
 def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
     """Return the names of distinct models, in the user's spelling.
 
-    In one dimension, a code is shortened to its first letter, and of several names of a model the first is kept.
+    "all" and "sklearn" stand for their models, also in a list. In one dimension, a code is shortened to its first
+    letter, and of several names of a model the first is kept.
 
     Raises
     ------
     ValueError
         If a name is unknown, or there is none.
     """
-    match covariance_types:
-        case "all":
-            return tuple(MODELS) if n_features > 1 else ONE_COLUMN
-        case "sklearn":
-            names: Iterable[Any] = COVARIANCES
-        case str():
-            names = (covariance_types,)
-        case _:
-            try:
-                names = tuple(covariance_types)
-            except TypeError:
-                names = (covariance_types,)
+    listed = [covariance_types] if isinstance(covariance_types, str) else covariance_types
+    try:
+        given: tuple[Any, ...] = tuple(listed)
+    except TypeError:
+        given = (covariance_types,)
+    groups = {"all": MODELS if n_features > 1 else ONE_COLUMN, "sklearn": COVARIANCES}
+    names = [name for one in given for name in (groups[one] if isinstance(one, str) and one in groups else (one,))]
     chosen: dict[str, str] = {}
     for name in names:
         if factor_class_of_name(name) is not None:
