@@ -95,6 +95,15 @@ def test_a_bad_limit_is_refused(table):
     assert "--memory-limit must be an amount of memory" in fails("fit", table, "-k", 2, "--memory-limit", "much")
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"), [("1MB", "1 MB"), ("1000", "1 kB"), ("15.9 MB", "15.9 MB"), ("1MiB", "1.05 MB")]
+)
+def test_a_small_limit_is_refused_in_readable_units(given, shown, table):
+    assert f"--memory-limit must be at least 16 MB; got {shown}." in fails(
+        "fit", table, "-k", 2, "--memory-limit", given
+    )
+
+
 def test_progress_shows_rows_and_passes(rows, tmp_path):
     np.save(tmp_path / "rows.npy", np.concatenate([rows] * 5))
     mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")

@@ -16,7 +16,7 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import counted
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.rows import row_warnings
-from gaussmix.tables import StoredRows, column_names, import_pandas, open_rows, read_table, size_in_memory
+from gaussmix.tables import LEAST_LIMIT, StoredRows, column_names, import_pandas, open_rows, read_table, size_in_memory
 
 ColumnsOption = Annotated[str | None, typer.Option(metavar="A,B,C", help="Columns to use; all if not given.")]
 WeightsOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the weights of the rows.")]
@@ -108,9 +108,9 @@ def read_features(
 def limit_given(memory_limit: str | None) -> float:
     """Return the bytes of ``--memory-limit``; by default half of the free memory."""
     if memory_limit is not None:
-        return bytes_given(memory_limit, "--memory-limit")
+        return bytes_given(memory_limit, "--memory-limit", LEAST_LIMIT)
     free = free_memory()
-    return math.inf if free is None else free / 2
+    return math.inf if free is None else max(free / 2, LEAST_LIMIT)
 
 
 def _open(path: Path, columns: Sequence[str] | None, header: bool | None, limit: float) -> StoredRows:

@@ -11,7 +11,7 @@ _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _GIVEN = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([KMGT]?)(I?)B?)?\s*", re.IGNORECASE)
 
 
-def bytes_given(size: Any, name: str) -> float:
+def bytes_given(size: Any, name: str, least: float = 0) -> float:
     """Return a number of bytes, from a number or a text such as "1 GB", "500 MB" or "2 GiB".
 
     Parameters
@@ -20,6 +20,8 @@ def bytes_given(size: Any, name: str) -> float:
         The amount.
     name : str
         Name of the argument, for messages.
+    least : float, default=0
+        Least number of bytes.
 
     Returns
     -------
@@ -29,7 +31,7 @@ def bytes_given(size: Any, name: str) -> float:
     Raises
     ------
     ValueError
-        If it is no positive amount.
+        If it is no positive amount, or less than the least.
     """
     if isinstance(size, str) and (found := _GIVEN.fullmatch(size)):
         number, unit, binary = found.groups()
@@ -41,13 +43,15 @@ def bytes_given(size: Any, name: str) -> float:
         value = 0.0
     if not 0 < value < float("inf"):
         raise ValueError(f'{name} must be an amount of memory such as "1 GB"; got {size!r}')
+    if value < least:
+        raise ValueError(f"{name} must be at least {bytes_shown(least)}; got {bytes_shown(value)}")
     return value
 
 
 def bytes_shown(size: float) -> str:
     """Return a number of bytes with a unit, such as ``1.3 GB``."""
     for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
+        if size < 999.5:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} TB"

@@ -5,7 +5,7 @@ from gaussmix.tables.csv_files import DoubtfulHeaderError
 from gaussmix.tables.label_column import read_labels
 from gaussmix.tables.libraries import import_pandas
 from gaussmix.tables.row_results import write_parts
-from gaussmix.tables.stored_rows import StoredRows, open_rows
+from gaussmix.tables.stored_rows import LEAST_LIMIT, StoredRows, open_rows
 from gaussmix.tables.table_files import (
     READ_SUFFIXES,
     SUFFIXES,
@@ -19,6 +19,7 @@ from gaussmix.tables.table_files import (
 )
 
 __all__ = [
+    "LEAST_LIMIT",
     "READ_SUFFIXES",
     "SUFFIXES",
     "DoubtfulHeaderError",

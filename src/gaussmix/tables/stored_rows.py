@@ -20,10 +20,12 @@ from gaussmix.core.typing import Rows
 from gaussmix.tables.libraries import import_pandas
 from gaussmix.tables.row_sources import AbstractSource, ArraySource, BlocksSource, sources_at
 
+LEAST_LIMIT = 16e6
+"""Least memory limit, in bytes."""
+
 _SHARE_IN_MEMORY = 0.5  # of the memory limit: rows that take less are kept in memory
 _SHARE_OF_BLOCK = 1 / 16
 _MOST_OF_BLOCK = 32 << 20  # bytes
-_LEAST_LIMIT = 16e6  # bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,9 +172,7 @@ def open_rows(
     >>> np.sort(GaussianMixture(2, random_state=0).fit(rows).means_[:, 0]).round() + 0
     array([0., 9.])
     """
-    limit = bytes_given(memory_limit, "memory_limit")
-    if limit < _LEAST_LIMIT:
-        raise ValueError(f"memory_limit must be at least {bytes_shown(_LEAST_LIMIT)}; got {memory_limit!r}")
+    limit = bytes_given(memory_limit, "memory_limit", LEAST_LIMIT)
     sources = _sources(paths, header)
     chosen = _common_columns(sources, columns)
     if len(sources) == 1 and isinstance(sources[0], ArraySource):
