@@ -18,6 +18,7 @@ from gaussmix.core.output_files import (
     complete_store,
     is_stream,
     require_possible_output,
+    require_writable,
 )
 from gaussmix.html_report import write_report
 from gaussmix.imaging import Picture, write_picture
@@ -302,3 +303,32 @@ def test_a_store_whose_writer_fails_leaves_the_older_one(tmp_path):
         fail(old)
     assert content(old) == {"a": "1"}
     assert os.listdir(tmp_path) == ["labels.zarr"]
+
+
+@needs_posix
+def test_files_that_can_be_written_are_told_from_others(tmp_path):
+    (tmp_path / "old.json").touch()
+    (tmp_path / "link.json").symlink_to(tmp_path / "old.json")
+    (tmp_path / "far.json").symlink_to(tmp_path / "none" / "m.json")
+    for name in ("new.json", "old.json", "link.json", "/dev/null"):
+        require_writable(tmp_path / name)
+    for name, reason in {
+        ".": "is a folder; give a file name",
+        "none/m.json": "does not exist; make it first",
+        "far.json": "none does not exist; make it first",
+        "old.json/m.json": "Not a directory",
+    }.items():
+        with pytest.raises(ValueError, match=rf"^the model .*{reason}$"):
+            require_writable(tmp_path / name, "the model")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions of POSIX, which root does not have")
+def test_folders_that_are_not_writable_have_files_that_are(tmp_path):
+    (tmp_path / "old.json").touch()
+    tmp_path.chmod(0o555)
+    try:
+        require_writable(tmp_path / "old.json")
+        with pytest.raises(ValueError, match="is not writable"):
+            require_writable(tmp_path / "new.json")
+    finally:
+        tmp_path.chmod(0o755)

@@ -211,6 +211,22 @@ def test_a_warm_start_has_a_checkpoint_of_its_own(tmp_path):
     model.fit(ROWS[:2000], checkpoint=tmp_path / "second")
 
 
+@pytest.mark.parametrize("kind", [GaussianMixture, StudentMixture, BayesianGaussianMixture])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none/fit", r"checkpoint='none/fit' cannot be written: the folder none does not exist; make it first"),
+        ("none/further/fit", r"the folder none/further does not exist"),
+        (".", r"checkpoint='\.' is a folder; give a file name"),
+        (True, r"checkpoint must be the path of a file; got True"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_written_is_refused(kind, name, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        kind(n_components=2).fit(ROWS[:100], checkpoint=name)
+
+
 CHILD = """
 import sys
 import numpy as np

@@ -1,5 +1,6 @@
 """Fits and results of rows in files: the same bits as of rows in memory."""
 
+import re
 import warnings
 
 import numpy as np
@@ -146,6 +147,28 @@ def test_a_failure_leaves_no_file(suffix, tmp_path, in_memory, monkeypatch):
 def test_a_bad_name_of_a_result_is_refused(tmp_path, in_memory):
     with pytest.raises(ValueError, match=r"must end in .csv, .parquet or .npy"):
         in_memory["float64"].predict(ROWS["float64"], to=tmp_path / "labels.txt")
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "score_samples"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none/x.npy", "to='none/x.npy' cannot be written: the folder none does not exist; make it first"),
+        ("none/further/x.csv", "the folder none/further does not exist"),
+        ("folder.npy", "to='folder.npy' is a folder; give a file name"),
+        ("rows.csv/x.npy", "to='rows.csv/x.npy' cannot be written: Not a directory"),
+        (3, "to must be the path of a .npy, .parquet or .csv file; got 3"),
+    ],
+)
+def test_a_result_that_cannot_be_written_is_refused_before_the_work(
+    method, name, message, tmp_path, in_memory, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.npy").mkdir()
+    (tmp_path / "rows.csv").touch()
+    rows = np.full((3, 3), np.inf)  # which would be refused, too
+    with pytest.raises(ValueError, match=re.escape(message)):
+        getattr(in_memory["float64"], method)(rows, to=name)
 
 
 def test_missing_values_in_files_are_labeled_but_not_fitted(tmp_path, in_memory):

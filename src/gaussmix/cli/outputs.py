@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gaussmix.core.output_files import is_stream, require_possible_output
+from gaussmix.core.output_files import require_possible_output, require_writable
 from gaussmix.tables import require_table_suffix
 
 
@@ -14,13 +14,7 @@ def check_output(path: Path | None, *inputs: Path, table: bool = False) -> None:
         return
     if table:
         require_table_suffix(path)
-    require_possible_output(path)
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; give a file name")
-    if not is_stream(path):
-        _check_folder(Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent, path)
-    elif not os.access(path, os.W_OK):
-        raise ValueError(f"{path} is not writable")
+    require_writable(path)
     _check_not_input(path, inputs)
 
 

@@ -81,15 +81,40 @@ def is_stream(path: Path) -> bool:
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or (bool(mode) and absolute.startswith(_STREAMS))
 
 
-def require_possible_output(path: str | PathLike[str]) -> None:
-    """Raise a ValueError if no file of this name can be written, whatever it will hold."""
+def require_possible_output(path: str | PathLike[str], subject: str | None = None) -> None:
+    """Raise a ValueError if no file of this name can be written, whatever it will hold.
+
+    The message begins with the subject, by default the path.
+    """
+    subject = str(path) if subject is None else subject
     try:
         mode = _mode_of(Path(path))
     except OSError as error:
         reason = {errno.ENAMETOOLONG: "its name is too long here", errno.ELOOP: "its links go in a circle"}
-        raise ValueError(f"{path} cannot be written: {reason.get(error.errno or 0, error.strerror)}") from error
+        raise ValueError(f"{subject} cannot be written: {reason.get(error.errno or 0, error.strerror)}") from error
     if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
-        raise ValueError(f"{path} is a {'device' if stat.S_ISBLK(mode) else 'socket'}; give the name of a file")
+        raise ValueError(f"{subject} is a {'device' if stat.S_ISBLK(mode) else 'socket'}; give the name of a file")
+
+
+def require_writable(path: str | PathLike[str], subject: str | None = None) -> None:
+    """Raise a ValueError if a file of this name cannot be written, before there is anything to write.
+
+    The message begins with the subject, by default the path.
+    """
+    path = Path(path)
+    subject = str(path) if subject is None else subject
+    require_possible_output(path, subject)
+    if path.is_dir():
+        raise ValueError(f"{subject} is a folder; give a file name")
+    if is_stream(path):
+        if not os.access(path, os.W_OK):
+            raise ValueError(f"{subject} is not writable")
+        return
+    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
+    if not folder.is_dir():
+        raise ValueError(f"{subject} cannot be written: the folder {folder} does not exist; make it first")
+    if not os.access(folder, os.W_OK) and not os.access(path, os.W_OK):
+        raise ValueError(f"{subject} cannot be written: the folder {folder} is not writable")
 
 
 def _mode_of(path: Path) -> int:

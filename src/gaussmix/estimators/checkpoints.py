@@ -17,6 +17,7 @@ from gaussmix.core.engines.recorded import digest_of
 from gaussmix.core.environment import installed_version
 from gaussmix.core.file_pages import pieces
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.output_files import require_writable
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.checkpoint import Checkpoint
 
@@ -50,11 +51,19 @@ def opened_checkpoint(
         The open file.
     RandomState
         As the estimator says; if it gives none, the seed is kept in the file.
+
+    Raises
+    ------
+    ValueError
+        If there can be no such file, or it is the checkpoint of another fit.
     """
     given = estimator.random_state
     if path is None:
         yield None, check_random_state(given)
         return
+    if not isinstance(path, str | PathLike):
+        raise ValueError(f"checkpoint must be the path of a file; got {path!r}")
+    require_writable(path, f"checkpoint={str(path)!r}")
     is_drawn = given is None or given is np.random
     rng = check_random_state(None if is_drawn else given)
     facts = {

@@ -23,7 +23,7 @@ from gaussmix.estimators.checked_rows import checked_any_rows, checked_rows
 from gaussmix.estimators.notebook import NotebookMixin
 from gaussmix.estimators.parameter_checks import require_values
 from gaussmix.selection.criteria import CRITERIA
-from gaussmix.tables.row_results import write_parts
+from gaussmix.tables.row_results import require_target, write_parts
 
 _WRITTEN_ROWS = 1 << 18  # rows of a part of a result that is written
 
@@ -56,8 +56,8 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         noise_covariance : array-like, optional
             Covariance of the measurement errors, as in ``fit``.
         to : path, optional
-            A .npy, .parquet or .csv file, to which the result is written as it is computed, in pieces of the rows; the
-            file appears when it is complete.
+            A .npy, .parquet or .csv file in a folder that exists. The result is written to it as it is computed, in
+            pieces of the rows; the file appears when it is complete.
 
         Returns
         -------
@@ -67,11 +67,11 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
             a table, and with any ``set_output``, as in scikit-learn. With ``to``, the path of the file, whose column
             is ``label``.
         """
-        rows = self._rows(X, None, noise_covariance)
-        if to is None:
+        target, rows = require_target(to, "to"), self._rows(X, None, noise_covariance)
+        if target is None:
             return as_given(self._labels(rows), X)
         parts = _parts(require_in_memory(rows, "to="))
-        return write_parts(to, ["label"], rows.n_rows, map(self._labels, parts))
+        return write_parts(target, ["label"], rows.n_rows, map(self._labels, parts))
 
     @overload
     def predict_proba(self, X: Any, *, noise_covariance: Any = None, to: None = None) -> FloatArray: ...
@@ -89,8 +89,8 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         noise_covariance : array-like, optional
             Covariance of the measurement errors, as in ``fit``.
         to : path, optional
-            A .npy, .parquet or .csv file, to which the result is written as it is computed, in pieces of the rows; the
-            file appears when it is complete.
+            A .npy, .parquet or .csv file in a folder that exists. The result is written to it as it is computed, in
+            pieces of the rows; the file appears when it is complete.
 
         Returns
         -------
@@ -99,15 +99,15 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
             nearest component. With noise, one more column is the probability of the noise. With ``to``, the path of
             the file, whose columns are ``p0``, ``p1``, ... and ``p_noise``.
         """
-        rows, whitened = self._rows(X, None, noise_covariance), self._whitened()
-        if to is None and isinstance(rows, AbstractDistantRows):
+        target, rows, whitened = require_target(to, "to"), self._rows(X, None, noise_covariance), self._whitened()
+        if target is None and isinstance(rows, AbstractDistantRows):
             return rows.for_each(whitened, "responsibilities")
         rows = require_in_memory(rows, "to=")
-        if to is None:
+        if target is None:
             return as_given(assign_rows(engine_for(rows), whitened, "responsibilities"), X)
         names = [*(f"p{at}" for at in range(self.mixture_.n_components)), "p_noise"][: self._n_features_out]
         shares = (assign_rows(engine_for(part), whitened, "responsibilities") for part in _parts(rows))
-        return write_parts(to, names, rows.n_rows, shares)
+        return write_parts(target, names, rows.n_rows, shares)
 
     def transform(self, X: Any, *, noise_covariance: Any = None) -> FloatArray:
         """Return the responsibilities as features for a pipeline.
@@ -142,22 +142,22 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         noise_covariance : array-like, optional
             Covariance of the measurement errors, as in ``fit``.
         to : path, optional
-            A .npy, .parquet or .csv file, to which the result is written as it is computed, in pieces of the rows; the
-            file appears when it is complete.
+            A .npy, .parquet or .csv file in a folder that exists. The result is written to it as it is computed, in
+            pieces of the rows; the file appears when it is complete.
 
         Returns
         -------
         (n,) array
             In nats. With ``to``, the path of the file, whose column is ``log_density``.
         """
-        rows, whitened = self._rows(X, None, noise_covariance), self._whitened()
-        if to is None and isinstance(rows, AbstractDistantRows):
+        target, rows, whitened = require_target(to, "to"), self._rows(X, None, noise_covariance), self._whitened()
+        if target is None and isinstance(rows, AbstractDistantRows):
             return rows.for_each(whitened, "log_density")
         rows = require_in_memory(rows, "to=")
-        if to is None:
+        if target is None:
             return as_given(engine_for(rows).score_rows(whitened, "log_density"), X)
         densities = (engine_for(part).score_rows(whitened, "log_density") for part in _parts(rows))
-        return write_parts(to, ["log_density"], rows.n_rows, densities)
+        return write_parts(target, ["log_density"], rows.n_rows, densities)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> float:
         """Return the (weighted) mean log density of the rows.

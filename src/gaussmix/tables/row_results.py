@@ -8,13 +8,44 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gaussmix.core.output_files import complete_file
+from gaussmix.core.output_files import complete_file, require_writable
 from gaussmix.core.typing import Rows
 from gaussmix.tables.libraries import import_pandas, import_pyarrow
 from gaussmix.tables.table_files import require_table_suffix
 
 Part = Rows | Sequence[Rows]
 """Results of some rows: an array (m,) or (m, c), or c columns (m,)."""
+
+
+def require_target(path: Any, name: str) -> Path | None:
+    """Return the path of a result, or None if there is none, before anything is computed.
+
+    Parameters
+    ----------
+    path : path or None
+        A .npy, .parquet or .csv file.
+    name : str
+        Name of the argument, for messages.
+
+    Returns
+    -------
+    Path or None
+        The path.
+
+    Raises
+    ------
+    ValueError
+        If a table cannot be written there: it ends otherwise, or its folder does not exist.
+    """
+    if path is None:
+        return None
+    if not isinstance(path, str | PathLike):
+        raise ValueError(f"{name} must be the path of a .npy, .parquet or .csv file; got {path!r}")
+    target = Path(path)
+    subject = f"{name}={str(target)!r}"
+    require_table_suffix(target, subject)
+    require_writable(target, subject)
+    return target
 
 
 class _Write(Protocol):

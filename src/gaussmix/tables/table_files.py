@@ -201,11 +201,14 @@ def table_as_csv(columns: Mapping[str, Any]) -> str:
     return text
 
 
-def require_table_suffix(path: Path) -> str:
-    """Return the suffix in lower case; raise ValueError unless tables of this format are written."""
+def require_table_suffix(path: Path, subject: str | None = None) -> str:
+    """Return the suffix in lower case; raise ValueError unless tables of this format are written.
+
+    The message begins with the subject, by default the path.
+    """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise ValueError(f"{path} must end in .csv, .parquet or .npy, the formats of tables")
+        raise ValueError(f"{subject or path} must end in .csv, .parquet or .npy, the formats of tables")
     return suffix
 
 
