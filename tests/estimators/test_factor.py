@@ -5,8 +5,20 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 
-from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
+from gaussmix import (
+    BayesianGaussianMixture,
+    GaussianMixture,
+    GaussianMixtureClassifier,
+    GaussianMixtureIC,
+    GaussianMixtureImputer,
+    GaussianMixtureOutlierDetector,
+    GaussianMixtureRegressor,
+    Mixture,
+    StudentMixture,
+    likelihood_ratio_test,
+)
 from gaussmix.convert import to_sklearn
+from gaussmix.imaging import GaussianMixtureSegmenter
 
 K, D, Q = 2, 10, 2
 
@@ -180,3 +192,46 @@ def test_bad_parameters_of_a_search_are_named(X, parameters, message):
 def test_too_many_factors_are_a_failed_cell(X):
     search = GaussianMixtureIC(2, covariance_types="factor", n_factors=[2, 15], random_state=0).fit(X)
     assert search.best_params_["n_factors"] == 2
+
+
+@pytest.mark.parametrize("name", ["factor", "factor(2)", "factor-UUC", "factor-CCU(1)"])
+def test_estimators_without_factors_say_so(X, name):
+    labels = np.repeat([0, 1], 300)
+    message = 'is not defined for factor covariances: use covariance_type="full"'
+    for refused in (
+        lambda: StudentMixture(K, covariance_type=name).fit(X),
+        lambda: GaussianMixtureClassifier(covariance_type=name).fit(X, labels),
+        lambda: GaussianMixtureClassifier(covariance_type=["full", name]).fit(X, labels),
+        lambda: GaussianMixtureRegressor(covariance_type=name).fit(X, labels),
+        lambda: GaussianMixtureSegmenter(2, covariance_type=name).fit(X.reshape(60, 100)),
+        lambda: likelihood_ratio_test(X, 1, covariance_type=name),
+    ):
+        with pytest.raises(ValueError, match=message):
+            refused()
+    with pytest.raises(ValueError, match=r"must be one of \('full', 'tied', 'diag', 'spherical'\)"):
+        BayesianGaussianMixture(covariance_type=name).fit(X)
+
+
+@pytest.mark.parametrize("kind", [GaussianMixtureImputer, GaussianMixtureOutlierDetector])
+@pytest.mark.parametrize("name", ["factor", "factor-UUC", "factor-CCC"])
+@pytest.mark.parametrize("n_components", [2, "auto"])
+def test_estimators_without_n_factors_take_the_number_in_the_name(X, kind, name, n_components):
+    with pytest.raises(ValueError, match=rf'needs its number of factors here: "{name}\(2\)"'):
+        kind(n_components, covariance_type=name).fit(X)
+
+
+def test_detector_has_factors(X, model):
+    detector = GaussianMixtureOutlierDetector(K, covariance_type="factor(2)", random_state=0).fit(X)
+    assert_allclose(detector.score_samples(X), model.score_samples(X))
+    off = X[:5].copy()
+    off[0, 3] += 30
+    assert detector.predict(off)[0] == -1
+    assert "x3" in str(detector.explain(off))
+
+
+def test_imputer_has_factors_if_it_is_fitted_to_complete_rows(X, model):
+    imputer = GaussianMixtureImputer(K, covariance_type="factor(2)", random_state=0)
+    missing = np.where(np.arange(D) == 4, np.nan, X[:20])
+    assert_allclose(imputer.fit(X).transform(missing), model.impute(missing), rtol=1e-9)
+    with pytest.raises(ValueError, match=r"'factor\(2\)' needs complete rows in fit: fit to the complete rows, or use"):
+        imputer.fit(np.vstack([X, missing]))

@@ -78,7 +78,7 @@ class ModelName(StrEnum):
 
 
 class FactorName(StrEnum):
-    """Names of `gaussmix.estimators.factor_checks.FACTOR_TYPES`."""
+    """Names of `gaussmix.core.covariance.FACTOR_TYPES`."""
 
     FACTOR = "factor"
     FACTOR_CCC = "factor-CCC"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gaussmix.classification.labels import ClassLabels
-from gaussmix.core.covariance import covariance_class, is_model
+from gaussmix.core.covariance import covariance_class, is_model, refuse_factor_type
 from gaussmix.estimators.parameter_checks import require_integer, require_n_jobs
 
 SELECTIONS = ("cv", "bic")
@@ -32,6 +32,7 @@ def check_classifier(estimator: Any) -> None:
             require_integer("each of n_components", size, 1)
     if not is_auto(estimator.covariance_type):
         for name in _values(estimator.covariance_type):
+            refuse_factor_type(name, "GaussianMixtureClassifier")
             if not is_model(covariance_class(name)):
                 raise ValueError(f"covariance_type {name!r} is not one of the fourteen models of classes")
     require_n_jobs(estimator.n_jobs)

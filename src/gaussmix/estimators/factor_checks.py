@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.core.covariance import FACTOR_LETTERS, AbstractCovariance, Factor, covariance_class, factor_class_of_name
+from gaussmix.core.covariance import FACTOR_TYPES, AbstractCovariance, Factor, covariance_class, factor_class_of_name
 from gaussmix.core.engines import AnyRows
 from gaussmix.core.engines.distant_rows import require_in_memory
 from gaussmix.core.errors import DegenerateComponentWarning
@@ -16,9 +16,6 @@ from gaussmix.estimators.parameter_checks import numbers_of, require_integer
 from gaussmix.fitting.factor_step import LEAST_NOISE, FactorUpdate
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.selection.model_names import resolve
-
-FACTOR_TYPES = ("factor", *(f"factor-{letters}" for letters in FACTOR_LETTERS))
-"""Values of ``covariance_type`` that need ``n_factors``."""
 
 _MOST_NAMED = 5  # columns
 
@@ -35,6 +32,12 @@ def structure_for(covariance_type: str, n_factors: int | None) -> type[AbstractC
     if n_factors is not None:
         raise ValueError(f'n_factors={n_factors} is for covariance_type="factor"; got {covariance_type!r}')
     return structure
+
+
+def require_numbered_factors(covariance_type: Any) -> None:
+    """Raise a ValueError for the name of a factor covariance without its number of factors."""
+    if isinstance(covariance_type, str) and covariance_type in FACTOR_TYPES:
+        covariance_class(covariance_type)
 
 
 def covariance_parameters(name: str) -> dict[str, Any]:

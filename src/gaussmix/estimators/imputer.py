@@ -8,12 +8,14 @@ from sklearn.impute import MissingIndicator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
+from gaussmix.core.covariance import factor_class_of_name
 from gaussmix.core.imputing import ImputationKind
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import check_numbers
 from gaussmix.core.rows import KEPT_TYPES
 from gaussmix.core.typing import Rows
 from gaussmix.core.validation import naming_columns, require_finite
+from gaussmix.estimators.factor_checks import require_numbered_factors
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
 from gaussmix.estimators.parameter_checks import refuse_unknown, require_flag, require_integer
@@ -35,7 +37,8 @@ class GaussianMixtureImputer(TransformerMixin, BaseEstimator):  # type: ignore[m
     n_components : int or "auto", default="auto"
         Number of components. "auto" chooses from 1 to 9 by BIC.
     covariance_type : str, default="full"
-        Covariance type, as in `GaussianMixture`, or "auto" for a choice among all by BIC.
+        Covariance type, as in `GaussianMixture`, or "auto" for a choice among all by BIC. With "factor(2)" and other
+        numbers of factors, the rows of the fit must be complete.
     sample_posterior : bool, default=False
         Whether missing values are drawn instead of replaced by their conditional mean.
     add_indicator : bool, default=False
@@ -123,6 +126,7 @@ class GaussianMixtureImputer(TransformerMixin, BaseEstimator):  # type: ignore[m
             require_integer("n_components", self.n_components, 1)
         with RestoredOnFailure(self, "estimator_"):
             values = self._checked(X, reset=True)
+            self._require_type(values)
             estimator = self._estimator(*values.shape)
             self.estimator_ = estimator.fit(X, sample_weight=sample_weight)
             self.indicator_ = MissingIndicator(error_on_new=False).fit(values) if self.add_indicator else None
@@ -191,6 +195,15 @@ class GaussianMixtureImputer(TransformerMixin, BaseEstimator):  # type: ignore[m
             return GaussianMixture(number, covariance_type=self.covariance_type, random_state=self.random_state)
         types = "all" if self.covariance_type == "auto" else self.covariance_type
         return GaussianMixtureIC(number or range(1, most + 1), covariance_types=types, random_state=self.random_state)
+
+    def _require_type(self, values: Rows) -> None:
+        """Raise a ValueError if factor covariances have no number of factors, or rows with missing values."""
+        require_numbered_factors(self.covariance_type)
+        if factor_class_of_name(self.covariance_type) is not None and np.isnan(values).any():
+            raise ValueError(
+                f"covariance_type={self.covariance_type!r} needs complete rows in fit: fit to the complete rows, or "
+                'use another covariance_type, such as "full"'
+            )
 
     def _checked(self, X: Any, *, reset: bool) -> Rows:
         rows = check_numbers(X)

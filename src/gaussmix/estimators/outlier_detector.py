@@ -23,6 +23,7 @@ from gaussmix.diagnostics.outliers import (
     flag_rows,
 )
 from gaussmix.estimators.checked_rows import checked_rows
+from gaussmix.estimators.factor_checks import require_numbered_factors
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
 from gaussmix.estimators.parameter_checks import refuse_unknown, require_integer
@@ -45,7 +46,8 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
     n_components : int or "auto", default="auto"
         Number of components. "auto" is the number up to 9 that BIC selects (`GaussianMixtureIC`).
     covariance_type : str, default="auto"
-        As in `GaussianMixture`. "auto" is the one of "full", "tied", "diag" and "spherical" that BIC selects.
+        As in `GaussianMixture`; with two factors, "factor(2)". "auto" is the one of "full", "tied", "diag" and
+        "spherical" that BIC selects.
     alpha : float, default=0.05
         Bound for false flags; ``control`` says which.
     control : {"each", "fdr"}, default="each"
@@ -316,6 +318,7 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
         return flag_rows(self.reference_.cdf(scores), bound, kind)
 
     def _check_parameters(self) -> None:
+        require_numbered_factors(self.covariance_type)
         if self.n_components != "auto":
             require_integer("n_components", self.n_components, 1)
         flag_rows(np.empty(0), self.alpha, self.control)

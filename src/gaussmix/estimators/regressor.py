@@ -10,7 +10,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussmix.core.conditionals import Conditionals
-from gaussmix.core.covariance import covariance_class, refuse_factors
+from gaussmix.core.covariance import covariance_class, refuse_factor_type
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.mixture import Mixture
@@ -337,7 +337,8 @@ class GaussianMixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
         if self.n_components != "auto":
             require_integer("n_components", self.n_components, 1)
         if self.covariance_type != "auto":
-            refuse_factors(covariance_class(self.covariance_type), "regression")
+            refuse_factor_type(self.covariance_type, "regression")
+            covariance_class(self.covariance_type)
         require_reg_covar(self.reg_covar)
         require_n_jobs(self.n_jobs)
 

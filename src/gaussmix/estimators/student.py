@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from gaussmix.core.covariance import AbstractCovariance, refuse_factor_type
 from gaussmix.core.forms import FORMS
 from gaussmix.core.student import covariance_factors, n_different
 from gaussmix.core.text import Entry
@@ -200,6 +201,11 @@ class StudentMixture(GaussianMixture):
 
     def _factors(self, matrices: FloatArray) -> FloatArray:
         return covariance_factors(self.degrees_of_freedom_).reshape(-1, *[1] * (matrices.ndim - 1))
+
+    @property
+    def _structure(self) -> type[AbstractCovariance]:
+        refuse_factor_type(self.covariance_type, "StudentMixture")
+        return super()._structure
 
     def _settings(self, *context: Any) -> FitSettings:
         return replace(super()._settings(*context), degrees=self._checked_degrees())

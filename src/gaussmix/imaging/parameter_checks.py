@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gaussmix.core.covariance import refuse_factor_type
 from gaussmix.estimators import GaussianMixture, StudentMixture
 from gaussmix.estimators.parameter_checks import require_flag, require_integer, require_nonnegative
 from gaussmix.imaging.images.colors import COLOR_SPACES
@@ -40,6 +41,7 @@ def check_parameters(segmenter: Any, *, seeded: bool) -> None:
         raise ValueError(f"family must be one of {tuple(FAMILIES)}; got {segmenter.family!r}")
     if seeded and segmenter.family != "gaussian":
         raise ValueError(f"family={segmenter.family!r} is for images without labels: leave out one of them")
+    refuse_factor_type(segmenter.covariance_type, "segmentation")
     require_nonnegative("position", segmenter.position)
     if segmenter.contrast not in ("auto", True, False):
         raise ValueError(f'contrast must be "auto", True or False; got {segmenter.contrast!r}')

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.core.covariance import covariance_class, refuse_factors
+from gaussmix.core.covariance import refuse_factor_type, refuse_factors
 from gaussmix.core.engines import engine_for
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -298,7 +298,7 @@ def _fit_null(
     X: Any, n_components: int, covariance_type: str, sample_weight: Any, noise_covariance: Any, seed: int
 ) -> Fitted:
     """Return the better of the fit of the default search and of fits that start from one component less."""
-    refuse_factors(covariance_class(covariance_type), "likelihood_ratio_test")
+    refuse_factor_type(covariance_type, "likelihood_ratio_test")
 
     def fit(k: int) -> Fitted:
         estimator = GaussianMixture(k, covariance_type=covariance_type, random_state=seed)

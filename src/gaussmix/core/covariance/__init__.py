@@ -1,6 +1,7 @@
 """Covariance structures, by the names of scikit-learn and the letters of mclust."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from gaussmix.core.covariance.axis_parallel import EEI, EII, EVI, VEI
 from gaussmix.core.covariance.base import AbstractCovariance
@@ -61,6 +62,10 @@ STRUCTURES: dict[str, type[AbstractCovariance]] = by_name(
 """All structures by all their names; "E" and "V" are mclust's names for one feature and mean EII and VII."""
 
 
+FACTOR_TYPES = ("factor", *(f"factor-{letters}" for letters in FACTOR_LETTERS))
+"""Names of structures with factors, without their number."""
+
+
 def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
     """Return the covariance structure of a name.
 
@@ -86,10 +91,20 @@ def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
         return STRUCTURES[covariance_type]
     except (KeyError, TypeError):
         names = ", ".join(map(repr, STRUCTURES))
+        if isinstance(covariance_type, str) and covariance_type in FACTOR_TYPES:
+            raise ValueError(
+                f'covariance_type={covariance_type!r} needs its number of factors here: "{covariance_type}(2)"'
+            ) from None
         raise ValueError(
             f'covariance_type must be one of {names}, or "factor" with a number of factors, such as "factor(2)", '
             f"got {covariance_type!r}"
         ) from None
+
+
+def refuse_factor_type(covariance_type: Any, purpose: str) -> None:
+    """Refuse names of structures that have factors, with or without their number, as `refuse_factors` does."""
+    if isinstance(covariance_type, str) and covariance_type.partition("(")[0] in FACTOR_TYPES:
+        raise ValueError(f'{purpose} is not defined for factor covariances: use covariance_type="full"')
 
 
 def display_name(covariance_type: str, n_features: int) -> str:
@@ -152,6 +167,7 @@ def structure_of(form: Form) -> type[AbstractCovariance]:
 __all__ = [
     "COVARIANCES",
     "FACTOR_LETTERS",
+    "FACTOR_TYPES",
     "MODELS",
     "STRUCTURES",
     "AbstractConstrained",
@@ -165,6 +181,7 @@ __all__ = [
     "covariance_class",
     "factor_class_of_name",
     "is_model",
+    "refuse_factor_type",
     "refuse_factors",
     "structure_of",
 ]
