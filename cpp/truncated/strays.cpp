@@ -14,9 +14,10 @@ namespace gaussmix {
 
 namespace {
 
-constexpr std::size_t kChunkRows = 4096;  // they and their scores stay in cache
-constexpr std::size_t kPieceRows = 1024;  // of a component, summed at once
-constexpr double kNegligible = 1e-16;     // as in the exact pass
+constexpr std::size_t kChunkRows = 4096;     // they and their scores stay in cache
+constexpr std::size_t kMostPairs = 1 << 20;  // of a chunk whose rows look at all components
+constexpr std::size_t kPieceRows = 1024;     // of a component, summed at once
+constexpr double kNegligible = 1e-16;        // as in the exact pass
 constexpr double kLogNegligible = -37.0;
 constexpr double kNone = -std::numeric_limits<double>::infinity();
 
@@ -72,6 +73,10 @@ class Search {
     };
     for (std::size_t s = begin; s < end; ++s) {
       pairs_.begin_of_row.push_back(static_cast<std::uint32_t>(pairs_.component.size()));
+      if (look_.everything) {
+        for (int c = 0; c < k; ++c) pairs_.component.push_back(c);
+        continue;
+      }
       ++stamp_;
       const std::int32_t* own = candidates.components + std::size_t{strays_[s]} * candidates.n_kept;
       for (int i = 0; i < candidates.n_kept && own[i] >= 0; ++i) add(own[i]);
@@ -284,14 +289,16 @@ void accumulate_strays(const Rows& rows, const Mixture& mixture, const std::vect
                        const Neighborhoods& look, int n_threads, const Candidates& candidates, TruncatedSums& to) {
   const Components components(mixture, n_threads);
   std::vector<double> shares_of_rows(strays.size() * candidates.n_kept);
-  const auto n_chunks = static_cast<std::int64_t>((strays.size() + kChunkRows - 1) / kChunkRows);
+  const std::size_t most = look.everything ? std::max<std::size_t>(kMostPairs / mixture.n_components, 1) : kChunkRows;
+  const std::size_t chunk_rows = std::min(kChunkRows, most);
+  const auto n_chunks = static_cast<std::int64_t>((strays.size() + chunk_rows - 1) / chunk_rows);
   std::vector<Search::Result> results(n_chunks);
   std::vector<std::unique_ptr<Search>> searches(n_threads);
   parallel_for(n_chunks, n_threads, [&](std::int64_t chunk, int thread) {
     if (!searches[thread]) {
       searches[thread] = std::make_unique<Search>(rows, mixture, look, components, strays, shares_of_rows.data());
     }
-    const std::size_t begin = chunk * kChunkRows, end = std::min(strays.size(), begin + kChunkRows);
+    const std::size_t begin = chunk * chunk_rows, end = std::min(strays.size(), begin + chunk_rows);
     searches[thread]->run(begin, end, candidates, to.relations != nullptr, results[chunk]);
   });
   searches.clear();

@@ -109,6 +109,23 @@ def test_a_complete_search_finds_the_best_components():
     assert ((scores > least[:, None] + 1e-9).sum(axis=1) < 3).all()
 
 
+@pytest.mark.parametrize("d", [97, 100, 130])
+def test_a_complete_search_finds_the_best_components_of_many_features(d):
+    rng = np.random.default_rng(0)
+    means = rng.normal(size=(30, d))
+    X = means[rng.integers(30, size=700)] + rng.normal(size=(700, d))
+    engine = TruncatedEngine(WeightedRows(X, rng.uniform(0.5, 2, 700)), Truncation(2, 2))
+    shares, covariance = np.full(30, 1 / 30), covariance_class("full").identity(30, d)
+    engine.accumulate(Mixture(shares, means, covariance).whitened())
+    renumbered = Mixture(shares, means[::-1], covariance).whitened()  # the candidates are those of other means
+    scores = NativeEngine(X).score_rows(renumbered, "scores")
+    before = engine.n_scores
+    engine.search_everywhere()
+    engine.accumulate(renumbered)
+    assert engine.n_scores - before == 30 * 700
+    np.testing.assert_array_equal(engine.candidates[:, 0], scores.argmax(axis=1))
+
+
 def test_audit_reports_what_is_lost():
     X, _ = many_blobs(k=60, apart=1.0)
     engine = TruncatedEngine(WeightedRows(X), Truncation(3, 12))
