@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,6 +39,9 @@ from gaussmix.cli.summary import fit_summary, mixture_summary, print_apart
 from gaussmix.cli.table_input import ColumnsOption, WeightsOption, as_frame, limit_given, read_rows
 from gaussmix.core.text import Entry, counted, entry_grid
 from gaussmix.diagnostics import FitRecord, inspect_fit
+
+if TYPE_CHECKING:
+    from gaussmix.estimators import GaussianMixture
 
 
 @command
@@ -87,13 +90,9 @@ def fit(
     check_output(checkpoint, table, *([] if output is None else [output]))
     rows = read_rows(table, columns, weights, header_given(header, no_header), limit=limit_given(memory_limit))
     _require_enough(table, rows.n_rows, components)
-    from gaussmix.estimators import GaussianMixture, StudentMixture
-
-    if family is Family.STUDENT:
-        others = {"--trim": trim, "--max-variance-ratio": max_variance_ratio, "--truncation": truncation}
-        _check_student(covariance_type, noise, others | {"--n-factors": n_factors})
+    others = {"--trim": trim, "--max-variance-ratio": max_variance_ratio, "--truncation": truncation}
+    kind = _kind_of(family, covariance_type, noise, others | {"--n-factors": n_factors})
     with fit_progress(notes(), n_starts=None if init is None else n_init or 1) as callback:
-        kind = StudentMixture if family is Family.STUDENT else GaussianMixture
         estimator = kind(
             components,
             covariance_type=covariance_type,
@@ -129,8 +128,12 @@ def fit(
         raise interrupt
 
 
-def _check_student(covariance_type: str, noise: bool, others: dict[str, Any]) -> None:
-    """Raise ValueError for options that t distributions do not have; ``others`` are those that have a value."""
+def _kind_of(family: Family, covariance_type: str, noise: bool, others: dict[str, Any]) -> "type[GaussianMixture]":
+    """Return the estimator of a family; ValueError for options that it does not have, if they have a value."""
+    from gaussmix.estimators import GaussianMixture, StudentMixture
+
+    if family is Family.GAUSSIAN:
+        return GaussianMixture
     if noise:
         raise ValueError("t distributions and uniform noise cannot be combined: leave out --noise or --family")
     if covariance_type in list(FactorName):
@@ -141,6 +144,7 @@ def _check_student(covariance_type: str, noise: bool, others: dict[str, Any]) ->
     for name, value in others.items():
         if value is not None:
             raise ValueError(f"{name} is not defined for t distributions: leave out {name} or --family")
+    return StudentMixture
 
 
 def _require_enough(table: Path, n_rows: int, components: int) -> None:

@@ -123,6 +123,8 @@ class Multistart:
         Nats by which moves must raise the objective.
     few : AbstractEngine or None
         Engine with some of the rows, whose weights sum to those of all of them, for the first iterations of a start.
+    early : Run or None
+        The best run on these rows so far, for interruptions before there is a run on all rows of the engine.
     """
 
     engine: AbstractEngine
@@ -137,6 +139,7 @@ class Multistart:
     n_runs: int = 0
     same: float = SAME
     few: AbstractEngine | None = None
+    early: Run | None = None
 
     def race(self, starts: Iterable[Start]) -> list[Run]:
         """Run all starts for a few iterations, the best third for more, and the best two to convergence.
@@ -265,8 +268,17 @@ class Multistart:
         """Run a few iterations of plain EM from each start; their likelihoods rank starts better than those before."""
         mixtures = [self.update.prepared(start) for start in starts if isinstance(start, Mixture)]
         if self.few is not None:
-            return [self._examined(self.fit(self.few, mixture, n_iter, None)) for mixture in mixtures]
+            return [self._run_of_few(self.few, mixture, n_iter) for mixture in mixtures]
         return self._runs_of(mixtures, n_iter)
+
+    def _run_of_few(self, few: AbstractEngine, mixture: Mixture, n_iter: int) -> Run:
+        self.n_runs += 1
+        run = self._examined(self._fit(few, mixture, n_iter, None))
+        if self.early is None or run.rank < self.early.rank:
+            self.early = run
+        if run.stop is Stop.INTERRUPTED:
+            raise KeyboardInterrupt
+        return run
 
     def _runs_of(self, mixtures: list[Mixture], n_iter: int) -> list[Run]:
         n_pairs = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)

@@ -124,11 +124,12 @@ def find_optimum(
             runs, found = remember_runs(checkpoint, "second search", search, explore, kind)
             best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs, ladder)
     except KeyboardInterrupt:
-        if search.best is None:
+        in_sample = search.best or search.early
+        if in_sample is None:
             raise
         reached = last.best
         if reached is None:  # one pass over all rows
-            reached = replace(last, settings=replace(settings, watch=None)).run(search.best.mixture, 0)
+            reached = replace(last, settings=replace(settings, watch=None)).run(in_sample.mixture, 0)
         best = with_fit(reached, reached.fit.stopped_by(Stop.INTERRUPTED))
     best, found = _ordered(best), found or best
     highest = None if search.highest is None else (search.highest.fit, search.highest.soundness)
