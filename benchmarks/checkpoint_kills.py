@@ -39,6 +39,7 @@ KINDS: dict[str, Callable[[], GaussianMixture]] = {
     "uniform noise": lambda: GaussianMixture(
         N_COMPONENTS, noise="uniform", init_params="kmeans", max_iter=30, random_state=0
     ),
+    "trimmed": lambda: GaussianMixture(N_COMPONENTS, trim=0.05, random_state=0),
     "t distributions": lambda: StudentMixture(N_COMPONENTS, init_params="kmeans", max_iter=30, random_state=0),
     "plain EM": lambda: GaussianMixture(
         N_COMPONENTS, init_params="random", acceleration="none", tol=1e-9, max_iter=60, random_state=0

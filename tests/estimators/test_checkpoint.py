@@ -93,6 +93,14 @@ MODELS = {
     "kmeans": (GaussianMixture(4, init_params="kmeans", n_init=2, tol=1e-6, random_state=0), ROWS, {}),
     "errors": (GaussianMixture(3, init_params="kmeans", random_state=0), ROWS, {"noise_covariance": [0.1, 0.1, 0.2]}),
     "trim": (GaussianMixture(3, trim=0.05, init_params="kmeans", random_state=0), ROWS, {}),
+    "trimmed search": (GaussianMixture(3, trim=0.05, n_init=2, random_state=0), ROWS, {}),
+    "trimmed search of few rows": (GaussianMixture(3, trim=0.1, n_init=1, random_state=0), ROWS[:2500], {}),
+    "trimmed search with holes": (GaussianMixture(2, trim=0.05, n_init=1, random_state=0), HOLES, {}),
+    "trimmed search with weights": (
+        GaussianMixture(3, trim=0.05, covariance_type="tied", n_init=1, random_state=0),
+        ROWS,
+        {"sample_weight": WEIGHTS},
+    ),
     "student": (StudentMixture(3, random_state=0), ROWS, {}),
     "bayesian": (BayesianGaussianMixture(n_components=6, random_state=0), ROWS, {}),
 }

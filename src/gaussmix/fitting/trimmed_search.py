@@ -19,6 +19,8 @@ from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.checkpoint import ALL
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import LAST, Multistart, SearchSettings, Start
+from gaussmix.fitting.recorded_fits import MixtureFormat
+from gaussmix.fitting.recorded_runs import Explored, remember_runs
 from gaussmix.fitting.runs import Run, ranked, with_fit
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search_result import SearchResult
@@ -43,7 +45,15 @@ _OTHER_SHARES = (0.5, 0.8, 0.9, 1.1, 1.25, 1.5)  # of the share, from whose opti
 
 @dataclass(eq=False)
 class TrimmedSearch(Multistart):
-    """Runs of a trimmed search; moves divide the components of the rows that are kept."""
+    """Runs of a trimmed search; moves divide the components of the rows that are kept.
+
+    Attributes
+    ----------
+    trimmed : TrimmedEngine
+        The engine, whose passes may be recorded.
+    """
+
+    trimmed: TrimmedEngine | None = None
 
     def steps(self, start: Start) -> Run:
         """Make a few concentration steps from a start."""
@@ -51,8 +61,8 @@ class TrimmedSearch(Multistart):
         return self.run(start, _STEPS)
 
     def moves(self, run: Run) -> Iterator[Start]:
-        engine, data = self.engine, self.data
-        assert isinstance(engine, TrimmedEngine)
+        engine, data = self.trimmed, self.data
+        assert engine is not None
         kept = engine.weights_kept(engine.judge(run.mixture.whitened())[1]) > 0
         inliers = Sample(data.rows.take(kept), data.center, data.root)
         update = self.update.of_parts
@@ -114,18 +124,17 @@ def find_trimmed_optimum(
     is_all = engine.n_rows <= ALL_ROWS
     searched = (rows, engine) if is_all else (data.as_observed, engine_for(data.as_observed))
 
-    def runs_of(some: WeightedRows, its_engine: NativeEngine | IncompleteEngine) -> TrimmedSearch:
+    def runs_of(some: WeightedRows, its_engine: NativeEngine | IncompleteEngine, label: str) -> TrimmedSearch:
         trimmed = TrimmedEngine(some, its_engine, trimming)
-        return TrimmedSearch(trimmed, data, update, target_root, settings, _NEAR)
+        recorded = settings.recorded(trimmed, label)
+        return TrimmedSearch(recorded, data, update, target_root, settings, _NEAR, trimmed=trimmed)
 
-    last = runs_of(rows, engine)
-    search = last if is_all else runs_of(*searched)
-    if not is_all:  # moves, which need to know the rows that are kept, are those of the search
-        last = replace(last, engine=settings.recorded(last.engine, ALL))
+    last = runs_of(rows, engine, ALL)
+    search = last if is_all else runs_of(*searched, "sample")
     few = engine.sample_rows(CONCENTRATED, rng)
-    short = search if few.n_rows == data.rows.n_rows else runs_of(few, engine_for(few))
-    found, runs = None, []
-    try:
+    short = search if few.n_rows == data.rows.n_rows else runs_of(few, engine_for(few), "few rows")
+
+    def explore() -> Explored:
         starts = itertools.chain(
             draw_starts(data, structure, n_components, range(settings.n_starts), rngs),
             _random_starts(data, structure, n_components, RANDOM_STARTS * settings.n_starts, next(rngs)),
@@ -133,15 +142,23 @@ def find_trimmed_optimum(
         compared = ranked(short.steps(start) for start in short.in_time(starts))
         best_compared = compared[:_FINISHED]
         if short is search:
-            runs = ranked(search.go_on(run, LAST) for run in best_compared)
+            raced = ranked(search.go_on(run, LAST) for run in best_compared)
         else:
-            runs = ranked(search.run(run.mixture, LAST) for run in best_compared)
-        found = search.refine(runs[0], next(rngs))
+            raced = ranked(search.run(run.mixture, LAST) for run in best_compared)
+        best = search.refine(raced[0], next(rngs))
         for factor in _OTHER_SHARES:
             other = replace(trimming, share=min(factor * trimming.share, 0.5 * (1 + trimming.share)))
-            aside = replace(search, engine=TrimmedEngine(*searched, other), best=None, highest=None)
-            returned = search.run(aside.run(found.mixture, LAST).mixture, LAST)
-            found = min(found, returned, key=lambda run: run.rank)
+            aside_engine = settings.recorded(TrimmedEngine(*searched, other), f"share {other.share!r}")
+            aside = replace(search, engine=aside_engine, best=None, highest=None)
+            returned = search.run(aside.run(best.mixture, LAST).mixture, LAST)
+            best = min(best, returned, key=lambda run: run.rank)
+        return raced, best
+
+    checkpoint = None if is_all else settings.checkpoint
+    runs: list[Run] = []
+    found: Run | None = None
+    try:
+        runs, found = remember_runs(checkpoint, "search", search, explore, MixtureFormat(structure, None))
         best = search.finish(found) if is_all else last.run(found.mixture, settings.max_iter, rule=settings.rule)
     except KeyboardInterrupt:
         reached = last.best or search.best or short.best
