@@ -156,7 +156,7 @@ def test_what_is_not_a_tensor_of_rows_is_refused():
     [
         (lambda X: GaussianMixture(2, trim=0.1).fit(X), "trim"),
         (lambda X: GaussianMixture(2, noise="uniform").fit(X), "noise"),
-        (lambda X: GaussianMixture(2).fit(X, sample_weight=np.ones(600)), "sample_weight"),
+        (lambda X: GaussianMixture(2).fit(X, noise_covariance=np.ones(3)), "noise_covariance"),
         (lambda X: GaussianMixtureIC([1, 2]).fit(X), "GaussianMixtureIC"),
     ],
 )
@@ -206,3 +206,43 @@ def test_partial_fit_takes_tensors():
         ours.partial_fit(on_device(part, "cpu"))
         plain.partial_fit(part)
     np.testing.assert_allclose(ours.means_, plain.means_, atol=1e-4)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("kind", [GaussianMixture, StudentMixture])
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+@pytest.mark.parametrize("as_tensor", [True, False])
+def test_rows_on_a_device_have_weights(device, kind, scale, as_tensor):
+    rows = two_groups(dtype=np.float64)
+    weights = scale * np.random.default_rng(1).uniform(0, 3, 600)
+    weights[:100] = 0
+    given = on_device(rows, device)
+    weight = torch.tensor(weights, device=device) if as_tensor else weights
+    ours = kind(2, random_state=0).fit(given, sample_weight=weight)
+    plain = kind(2, random_state=0).fit(rows, sample_weight=weights)
+    np.testing.assert_allclose(ours.means_, plain.means_, rtol=1e-9, atol=1e-9)
+    assert ours.score(given, sample_weight=weight) == pytest.approx(plain.score(rows, sample_weight=weights), rel=1e-9)
+    assert ours.bic(given, weight) == pytest.approx(plain.bic(rows, weights), rel=1e-9)
+
+
+@pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random_from_data"])
+def test_starts_on_a_device_have_weights(init_params):
+    rows, weights = two_groups(dtype=np.float64), np.repeat([0.5, 2.0, 0.0], 200)
+    options = {"init_params": init_params, "random_state": 0}
+    ours = GaussianMixture(2, **options).fit(on_device(rows, "cpu"), sample_weight=torch.tensor(weights))
+    plain = GaussianMixture(2, **options).fit(rows, sample_weight=weights)
+    np.testing.assert_allclose(ours.means_, plain.means_, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (-np.ones(600), "sample_weight must be finite and at least 0; row 0 has -1"),
+        (np.ones(5), r"sample_weight.shape == \(5,\), expected \(600,\)"),
+        (np.zeros(600), "sample_weight is zero for every row"),
+        (torch.full((600,), torch.nan), "row 0 has nan"),
+    ],
+)
+def test_bad_weights_of_rows_on_a_device_are_named(weights, message):
+    with pytest.raises(ValueError, match=message):
+        GaussianMixture(2).fit(on_device(two_groups(), "cpu"), sample_weight=weights)

@@ -42,7 +42,7 @@ def checked_rows(
     names = getattr(estimator, "feature_names_in_", None)
     names = None if names is None else tuple(map(str, names))
     noise = NoiseCovariance.of_user(noise_covariance, *values.shape)
-    return WeightedRows(values, check_sample_weight(sample_weight, len(values)), names, noise)
+    return WeightedRows(values, check_sample_weight(local_rows(sample_weight), len(values)), names, noise)
 
 
 def _of_stored(
@@ -71,12 +71,14 @@ def checked_any_rows(
     distant = distant_rows_of(X)
     if distant is None:
         return checked_rows(estimator, X, sample_weight, noise_covariance, allow_missing=True, **options)
-    for name, value in (("sample_weight", sample_weight), ("noise_covariance", noise_covariance)):
-        if value is not None:
-            require_in_memory(distant, name)
+    if noise_covariance is not None:
+        require_in_memory(distant, "noise_covariance")
+    if sample_weight is not None and not distant.takes_weights:
+        require_in_memory(distant, "sample_weight")
     validate_data(estimator, distant.header, reset=options.get("reset", True), skip_check_array=True)
     least = options.get("ensure_min_samples", 1)
     if least > 1 and distant.n_rows < least:
         raise ValueError(f"X has {distant.n_rows} rows, and at least {least} are required")
     distant.check_values()
-    return distant
+    weights = check_sample_weight(local_rows(sample_weight), distant.n_rows)
+    return distant if weights is None else distant.with_weights(weights)

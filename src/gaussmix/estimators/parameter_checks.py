@@ -15,6 +15,7 @@ from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AnyRows
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import as_numbers, check_weights
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, Rows
 from gaussmix.fitting.initialization import METHODS
 from gaussmix.fitting.noise_region import VOLUMES
@@ -98,7 +99,7 @@ def require_time_budget(time_budget: Any) -> None:
 
 def require_observed_columns(rows: AnyRows) -> None:
     """Raise a ValueError that names the first column without any value in a row of positive weight."""
-    missing = rows.positive().missing
+    missing = rows.positive().missing if isinstance(rows, WeightedRows) else None
     if missing is None or not missing.all(axis=0).any():
         return
     column = int(missing.all(axis=0).argmax())

@@ -119,8 +119,7 @@ def fit_mixture(
             f"n_factors must be less than the number of columns that vary, {kept.n_features}; got "
             f"{settings.structure.n_factors}"
         )
-    if isinstance(kept, WeightedRows):
-        kept = _with_moderate_weights(kept)
+    kept = _with_moderate_weights(kept)
     distinct = distinct_rows(kept) if isinstance(kept, WeightedRows) else None
     passed = kept if distinct is None else distinct
     engine, background = engine_for(passed), None
@@ -141,12 +140,13 @@ def fit_mixture(
         return FitResult.of(search, rows, columns, trim=settings.trim)
 
 
-def _with_moderate_weights(rows: WeightedRows) -> WeightedRows:
+def _with_moderate_weights(rows: AnyRows) -> AnyRows:
     """Return the rows with a mean weight of at least one, and without huge weights."""
     if rows.weights is None:
         return rows
     mean = float(rows.weights[rows.weights > 0].mean())
-    return replace(rows, weights=rows.weights / (mean if mean > _HUGE_WEIGHT else min(1.0, mean)))
+    weights = rows.weights / (mean if mean > _HUGE_WEIGHT else min(1.0, mean))
+    return replace(rows, weights=weights) if isinstance(rows, WeightedRows) else rows.with_weights(weights)
 
 
 def _fit_trimmed(

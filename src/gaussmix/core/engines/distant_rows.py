@@ -13,7 +13,7 @@ import numpy as np
 from gaussmix.core.engines.base import AbstractEngine
 from gaussmix.core.row_sampling import fixed_limit, stratified_positions
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import BoolArray, IntArray
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.core.whitened import WhitenedMixture
 
 _MODULES = {"dask": "dask_rows", "torch": "torch_rows"}
@@ -24,7 +24,7 @@ _TENSORS = "gaussmix.core.engines.torch_rows"
 
 
 class AbstractDistantRows(ABC):
-    """Complete rows of equal weight, without measurement errors, that are not in the memory of this process.
+    """Complete rows without measurement errors that are not in the memory of this process.
 
     Attributes
     ----------
@@ -34,6 +34,8 @@ class AbstractDistantRows(ABC):
         Names of the columns, if known.
     header : array or data frame
         A table without rows that has the columns of the user.
+    weights : (n,) array, or None
+        Weights of the rows, in memory; None if they are equal.
     """
 
     n_rows: int
@@ -46,7 +48,10 @@ class AbstractDistantRows(ABC):
     remedy: ClassVar[str]
     """How the user gets an array in memory."""
 
-    weights: None = None
+    takes_weights: ClassVar[bool] = False
+    """Whether `with_weights` is defined."""
+
+    weights: FloatArray | None = None
     noise: None = None
     missing: None = None
     is_exact: bool = True
@@ -86,6 +91,16 @@ class AbstractDistantRows(ABC):
         features : array of int
             Positions of the features, in the order of the result.
         """
+
+    def with_weights(self, weights: FloatArray) -> Self:
+        """Return the rows with weights.
+
+        Parameters
+        ----------
+        weights : (n,) array
+            Nonnegative weights, not all of them zero.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def for_each(self, mixture: WhitenedMixture, want: Literal["labels", "responsibilities", "log_density"]) -> Any:
@@ -131,13 +146,13 @@ class AbstractDistantRows(ABC):
 
     @property
     def n_positive(self) -> int:
-        """The number of rows."""
-        return self.n_rows
+        """The number of rows of positive weight."""
+        return self.n_rows if self.weights is None else int(np.count_nonzero(self.weights))
 
     @property
     def total(self) -> float:
-        """The sum of the weights, which is the number of rows."""
-        return float(self.n_rows)
+        """The sum of the weights."""
+        return float(self.n_rows if self.weights is None else self.weights.sum())
 
     @property
     def with_value(self) -> BoolArray:
@@ -146,16 +161,6 @@ class AbstractDistantRows(ABC):
 
     def informative(self) -> Self:
         """Return the rows with at least one value.
-
-        Returns
-        -------
-        AbstractDistantRows
-            This object.
-        """
-        return self
-
-    def positive(self) -> Self:
-        """Return the rows of positive weight.
 
         Returns
         -------

@@ -14,7 +14,7 @@ from gaussmix.core.engines.far_rows import nearest_components
 from gaussmix.core.engines.torch import TorchEngine, is_tensor, to_array, to_floating, to_tensor
 from gaussmix.core.number_checks import LARGEST_INTEGER, check_columns
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import IntArray, Rows
+from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.core.validation import LARGEST, require_finite
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -30,6 +30,8 @@ class TorchRows(AbstractDistantRows):
     tensor : (n, d) tensor
         Real numbers. float64 and float32 are read in place; float16, bfloat16, bool and integers of up to 16 bits are
         copied as float32, larger integers as float64.
+    weights : (n,) array, optional
+        Weights of the rows, in memory.
 
     Raises
     ------
@@ -41,7 +43,9 @@ class TorchRows(AbstractDistantRows):
     remedy: ClassVar[str] = "X.cpu()"
     names: None = None
 
-    def __init__(self, tensor: Any) -> None:
+    takes_weights: ClassVar[bool] = True
+
+    def __init__(self, tensor: Any, weights: FloatArray | None = None) -> None:
         _require_tensor(tensor)
         if tensor.ndim != 2:
             raise ValueError(
@@ -51,6 +55,7 @@ class TorchRows(AbstractDistantRows):
             raise ValueError("X has no columns")
         self._given = tensor  # as it was given: integers are checked before they are converted
         self.n_rows, self.n_features = tensor.shape
+        self.weights = weights
         self.header = np.empty((0, self.n_features))
 
     def check_values(self) -> None:
@@ -74,10 +79,14 @@ class TorchRows(AbstractDistantRows):
         return self._engine
 
     def fetch(self, positions: IntArray) -> WeightedRows:
-        return WeightedRows(self._engine.fetch(positions))
+        weights = None if self.weights is None else self.weights[positions]
+        return WeightedRows(self._engine.fetch(positions), weights)
 
     def of_features(self, features: IntArray) -> Self:
-        return type(self)(self._given[:, features.tolist()].contiguous())
+        return type(self)(self._given[:, features.tolist()].contiguous(), self.weights)
+
+    def with_weights(self, weights: FloatArray) -> Self:
+        return type(self)(self._given, weights)
 
     def for_each(self, mixture: WhitenedMixture, want: Literal["labels", "responsibilities", "log_density"]) -> Any:
         result = self._engine.score_tensor(mixture, want)
@@ -98,7 +107,7 @@ class TorchRows(AbstractDistantRows):
 
     @cached_property
     def _engine(self) -> TorchEngine:
-        return TorchEngine(to_floating(self._given))
+        return TorchEngine(to_floating(self._given), self.weights)
 
     @cached_property
     def _greatest(self) -> float:
