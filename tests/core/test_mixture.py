@@ -88,6 +88,15 @@ def test_sample_has_the_moments_of_the_mixture(covariance_type):
         assert (abs(np.cov(part.T) - dense[k]) < 5 * scale * np.sqrt(2 / len(part))).all()
 
 
+@pytest.mark.parametrize(("n", "needed"), [(10**15, "32 PB"), (10**14, "3.2 PB"), (10**16, "320 PB"), (2**70, "PB")])
+def test_more_rows_than_memory_are_refused(n, needed):
+    mixture = Mixture.from_parameters([1.0], [[0.0, 0.0]], [1.0], covariance_type="spherical")
+    with pytest.raises(
+        MemoryError, match=f"^{n:,} rows need .*{needed} of memory, and .* are free: draw fewer at a time$"
+    ):
+        mixture.sample(n)
+
+
 def test_sample_is_shuffled():
     mixture = random_mixture(covariance_class("diag"), 4, 2, np.random.default_rng(3))
     labels = mixture.sample(2000, 0)[1]

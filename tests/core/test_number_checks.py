@@ -318,3 +318,15 @@ def test_positions_of_integers_are_those_of_the_first():
         np.array([], dtype=np.int64),
     ):
         assert first_inexact(values) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "columns"), [(["a", "b", "a"], "0 and 2"), (["a", "a", "a"], "0 and 1"), (["b", "c", "c"], "1 and 2")]
+)
+def test_columns_of_the_same_name_are_refused(names, columns):
+    frame = pd.DataFrame(np.column_stack([ROWS, ROWS[:, 0]]), columns=names)
+    repeated = names[int(columns[-1])]
+    message = f"columns {columns} of X have the same name '{repeated}': rename one of them"
+    for refused in (GaussianMixture(2).fit, GaussianMixtureIC([1]).fit, check_numbers):
+        with pytest.raises(ValueError, match=message):
+            refused(frame)

@@ -50,11 +50,11 @@ def bytes_given(size: Any, name: str, least: float = 0) -> float:
 
 def bytes_shown(size: float) -> str:
     """Return a number of bytes with a unit, such as ``1.3 GB``."""
-    for unit in ("bytes", "kB", "MB", "GB"):
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
         if size < 999.5:
             return f"{size:.3g} {unit}"
         size /= 1000
-    return f"{size:.3g} TB"
+    return f"{size:.3g} PB"
 
 
 def free_memory() -> float | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gaussmix.core.background import NOISE
+from gaussmix.core.byte_sizes import bytes_shown, free_memory
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.student import draw_scales
 from gaussmix.core.typing import FloatArray, IntArray, Seed
@@ -41,6 +42,8 @@ def sample(
     ------
     ValueError
         If ``n`` is less than 1, or if ``given`` is invalid.
+    MemoryError
+        If the rows need more memory than is free.
     """
     if given is not None:
         drawn, labels = self.conditional(given).sample(n, random_state)
@@ -50,6 +53,7 @@ def sample(
         return rows, labels
     if not isinstance(n, int | np.integer) or n < 1:
         raise ValueError(f"Invalid value for 'n_samples': {n}. Draw at least one row.")
+    _require_memory(int(n), self.n_features)
     rng = as_generator(random_state)
     noise = [] if self.background is None else [self.background.weight]
     labels = rng.choice(self.n_components + len(noise), size=n, p=np.append(self.weights, noise))
@@ -65,3 +69,12 @@ def sample(
         rows[is_noise] = self.background.sample(int(is_noise.sum()), rng)
         labels[is_noise] = NOISE
     return rows, labels
+
+
+def _require_memory(n: int, n_features: int) -> None:
+    """Raise a MemoryError if rows and labels, and the numbers that choose these, do not fit into the free memory."""
+    needed, free = 8.0 * n * (n_features + 2), free_memory()
+    if free is not None and needed > free:
+        raise MemoryError(
+            f"{n:,} rows need {bytes_shown(needed)} of memory, and {bytes_shown(free)} are free: draw fewer at a time"
+        )

@@ -32,7 +32,7 @@ def check_numbers(given: Any) -> Any:
     ------
     ValueError
         If a cell is a date, a time, a duration, complex, or an integer beyond 2**53. It names the column, and the row.
-        Also if X is a list of rows of different lengths.
+        Also if X is a list of rows of different lengths, or a table two of whose columns have the same name.
     TypeError
         If X is a sparse matrix, a lazy table, or a container of another package. It says what to pass instead.
     """
@@ -41,7 +41,9 @@ def check_numbers(given: Any) -> Any:
     for attribute, (kind, remedy) in _CONTAINERS.items():
         if hasattr(type(given), attribute):
             raise TypeError(f"X is {kind}: pass {remedy}")
-    if column_names(given) is not None:
+    names = column_names(given)
+    if names is not None:
+        _require_different(names)
         for column, name, values in _columns(given):
             check_columns(values.reshape(len(values), -1), column, repr(name))
     elif hasattr(given, "__array__"):
@@ -141,6 +143,17 @@ def _as_array(given: Any, name: str) -> Rows:
         return np.ma.array(given) if any(isinstance(row, np.ma.MaskedArray) for row in given) else np.asarray(given)
     except ValueError as error:
         raise ValueError(f"{name} must be rows of equal length: {error}") from error
+
+
+def _require_different(names: list[Any]) -> None:
+    """Raise a ValueError that names the first column with the name of another one."""
+    first: dict[Any, int] = {}
+    for column, name in enumerate(names):
+        if first.setdefault(name, column) != column:
+            raise ValueError(
+                f"columns {first[name]} and {column} of X have the same name {name!r}: rename one of them, or pass "
+                "X.to_numpy()"
+            )
 
 
 def _columns(table: Any) -> Iterator[tuple[int, Any, Rows]]:
