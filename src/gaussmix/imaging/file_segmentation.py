@@ -183,25 +183,22 @@ def label_file(
 
     Parameters
     ----------
-    path : path
-        TIFF, GeoTIFF or OME-TIFF in tiles, strips or uncompressed; or the folder of an OME-Zarr image.
-    out : path
-        File of the labels, with the geometry of the picture: a TIFF of compressed tiles (an OME-TIFF, ".ome.tif", for
-        volumes, stacks and pictures with a unit), or for OME-Zarr a folder (".ome.zarr") with its levels.
+    path, out : path
+        As for `segment_file`.
     segmenter : GaussianMixtureSegmenter
         A fitted segmenter.
     background : {255, 0}, default=255
-        Label of pixels that are not visible. With 0 the labels of the classes are counted from 1.
+        As for `segment_file`, and so are all that follow.
     volume, channels : bool, default=False
-        As for `read_picture`, and so are the next three.
+        Axes of the file.
     nodata : float, optional
         Number of pixels that are not visible.
     alpha : bool or "auto", default="auto"
-        Whether the last channel is opacity.
+        Opacity.
     level : int, default=0
-        Of OME-Zarr, the level of resolution.
+        Level of resolution.
     callback : callable, optional
-        Function of the number of bands (rows of windows) that are labeled and of that of all, called after each.
+        Function that hears of the progress.
 
     Returns
     -------
