@@ -518,6 +518,12 @@ def test_fit_trims_rows_and_bounds_variances(table, rows, tmp_path):
     expected = GaussianMixture(3, trim=0.1, max_variance_ratio=1, random_state=0).fit(rows)
     np.testing.assert_allclose(Mixture.load(model).covariance.dense(), expected.covariances_, rtol=1e-9)
     assert "12 (share 0.1)" in printed.stdout
+    succeeds("predict", model, table, "-o", tmp_path / "labels.csv")
+    labels = pd.read_csv(tmp_path / "labels.csv")["label"]
+    np.testing.assert_array_equal(labels, expected.mixture_.labels(rows))  # of trimmed rows, too
+    kept = expected.predict(rows) >= 0
+    np.testing.assert_array_equal(labels[kept], expected.predict(rows)[kept])
+    assert not kept.all()
     assert "trim must be a share" in fails("fit", table, "--columns", "length,width", "-k", 3, "--trim", 2)
 
 

@@ -46,7 +46,7 @@ def predict(
 ) -> None:
     """Print the most probable component of each row, -1 for noise, or its class with a model of `classify`.
 
-    The CSV column is `label`.
+    The CSV column is `label`. A model of `fit --trim` has no record of what is trimmed, so all rows are labeled.
     """
     check_output(output, model, table, table=True)
     mixture, named = Mixture.load(model), header_given(header, no_header)
