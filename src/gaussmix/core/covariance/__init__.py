@@ -181,7 +181,6 @@ __all__ = [
     "covariance_class",
     "factor_class_of_name",
     "is_model",
-    "refuse_factor_type",
     "refuse_factors",
     "structure_of",
 ]
