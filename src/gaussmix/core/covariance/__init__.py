@@ -84,12 +84,10 @@ def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
     ValueError
         If there is no such name; the message lists all names.
     """
-    factor = factor_class_of_name(covariance_type)
-    if factor is not None:
-        return factor
-    try:
+    if isinstance(covariance_type, str) and covariance_type in STRUCTURES:
         return STRUCTURES[covariance_type]
-    except (KeyError, TypeError):
+    factor = factor_class_of_name(covariance_type)
+    if factor is None:
         names = ", ".join(map(repr, STRUCTURES))
         if isinstance(covariance_type, str) and covariance_type in FACTOR_TYPES:
             raise ValueError(
@@ -98,7 +96,8 @@ def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
         raise ValueError(
             f'covariance_type must be one of {names}, or "factor" with a number of factors, such as "factor(2)", '
             f"got {covariance_type!r}"
-        ) from None
+        )
+    return factor
 
 
 def refuse_factor_type(covariance_type: Any, purpose: str) -> None:
