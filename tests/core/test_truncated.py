@@ -161,6 +161,7 @@ def test_other_mixtures_are_refused():
         ({"blocks": np.array([0, 5])}, "blocks must begin at 0"),
         ({"candidates": np.full((10, 2), 7, dtype=np.int32)}, "does not exist"),
         ({"neighbors": np.full((3, 2), 3, dtype=np.int32)}, "does not exist"),
+        ({"greatest": np.zeros(9, dtype=np.float32)}, "greatest has the wrong size"),
         ({"form": "tied"}, "factor per component"),
     ],
 )
@@ -177,7 +178,9 @@ def test_compiled_pass_checks_its_arguments(wrong, message):
         "n_random": 0,
         "stream": 0,
         "everything": False,
+        "reach": 20.0,
         "candidates": np.zeros((10, 2), dtype=np.int32),
+        "greatest": np.zeros(10, dtype=np.float32),
         "counts": np.zeros(3),
         "shifts": np.zeros((3, 2)),
         "scatter": np.zeros((3, 2)),

@@ -121,7 +121,7 @@ def test_a_loss_that_stays_is_told(covariance_type):
 @pytest.mark.parametrize(
     "options",
     [
-        {"truncation": "auto", "covariance_type": "spherical", "max_iter": 300},
+        {"truncation": "auto", "covariance_type": "spherical", "max_iter": 1000},
         {"truncation": 2, "covariance_type": "diag", "max_iter": 3},
         {"truncation": 8, "covariance_type": "tied", "max_iter": 3},
     ],
