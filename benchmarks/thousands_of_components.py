@@ -63,16 +63,20 @@ def iterations(n: int, k: int, covariance_type: str, n_iter: int) -> float:
     """Print the times of iterations, truncated and exact."""
     X = table(n, k)
     mixture, update = start(X, k, covariance_type), MaximumLikelihood()
+    exact_engine = NativeEngine(X)
     engine = TruncatedEngine(WeightedRows(X), Truncation(CANDIDATES, neighbors_for(CANDIDATES)))
-    times = []
-    for _ in range(n_iter):
-        moments, passed = timed(lambda at=mixture: engine.accumulate(at.whitened()))
+    part = min(n, max(10_000, int(5e7 / k)))
+    times, times_of_exact = [], []
+    for number in range(n_iter):
+        kind = engine if number else exact_engine  # as in a fit, the first iteration is exact
+        moments, passed = timed(lambda at=mixture, kind=kind: kind.accumulate(at.whitened()))
         step, maximized = timed(lambda at=mixture, sums=moments: update.maximize(at, sums))
         mixture = step.mixture
         times.append(passed + maximized)
-    part = min(n, max(10_000, int(2e8 / k)))
-    exact = timed(lambda: NativeEngine(X[:part]).accumulate(mixture.whitened()))[1] * n / part
-    exact += maximized
+        if number >= n_iter // 2 and number % 3 == 0:
+            _, seconds = timed(lambda at=mixture: NativeEngine(X[:part]).accumulate(at.whitened()))
+            times_of_exact.append(seconds * n / part + maximized)
+    exact = np.mean(times_of_exact)
     late = np.array(times[n_iter // 2 :]).mean()
     print(
         f"{covariance_type:5} N={n:,} k={k:,}: exact iteration {exact:.2f} s, truncated {np.mean(times):.3f} s "

@@ -27,8 +27,9 @@ template <class Array>
 void require_components(const Array& array, std::size_t n_components, const char* name) {
   const auto count = static_cast<std::int32_t>(n_components);
   const std::int32_t* const data = array.data();
+  const std::size_t size = array.size();
   std::int32_t is_wrong = 0;  // without branches, since there are several for each row
-  for (std::size_t i = 0; i < array.size(); ++i) is_wrong |= (data[i] < -1) | (data[i] >= count);
+  for (std::size_t i = 0; i < size; ++i) is_wrong |= (data[i] < -1) | (data[i] >= count);
   if (is_wrong) throw nb::value_error((std::string(name) + " has a component that does not exist").c_str());
 }
 

@@ -109,6 +109,29 @@ def test_a_complete_search_finds_the_best_components():
     assert ((scores > least[:, None] + 1e-9).sum(axis=1) < 3).all()
 
 
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_rows_of_least_density_find_their_best_components(covariance_type):
+    X, _ = many_blobs(k=60, apart=1.0)
+    X[::100] *= 3
+    engine = TruncatedEngine(WeightedRows(X), Truncation(3, 4, n_random=0))
+    mixture, _ = trace_of(engine, start(X, 60, covariance_type), 3)[-1]
+    scores = NativeEngine(X).score_rows(mixture.whitened(), "scores")
+    far = np.argsort(scores.max(axis=1))[: len(X) // 100]
+    np.testing.assert_array_equal(engine.candidates[far, 0], scores[far].argmax(axis=1))
+
+
+def test_candidates_of_negligible_odds_are_left_out():
+    X, means = many_blobs(n=2000, k=40, apart=6.0)
+    mixture = Mixture(np.full(40, 1 / 40), means, covariance_class("diag").identity(40, X.shape[1]))
+    engine = TruncatedEngine(WeightedRows(X), Truncation(5))
+    engine.accumulate(mixture.whitened())
+    engine.search_everywhere()
+    bound = engine.accumulate(mixture.whitened()).log_likelihood
+    exact = NativeEngine(X).accumulate(mixture.whitened()).log_likelihood
+    assert exact - 1e-8 * len(X) <= bound <= exact
+    assert (engine.candidates >= 0).sum(axis=1).mean() < 3
+
+
 def test_audit_reports_what_is_lost():
     X, _ = many_blobs(k=60, apart=1.0)
     engine = TruncatedEngine(WeightedRows(X), Truncation(3, 12))

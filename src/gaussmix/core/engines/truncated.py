@@ -18,9 +18,10 @@ from gaussmix.core.typing import FloatArray, IntArray, Random, Rows, SmallIntArr
 from gaussmix.core.whitened import WhitenedMixture
 
 _SEARCHED_GROUPS = 4  # groups of components in which a row looks for its first candidates
-_LEAST_BLOCK, _MOST_BLOCK = 128, 1024  # rows
+_LEAST_BLOCK, _MOST_BLOCK = 64, 256  # rows
 _MOST_STRAYS, _MORE_STRAYS = 0.05, 0.02  # of the rows, in all and since the last sort, before they are sorted again
-_SEARCH_RATIO = 4  # passes until a search are followed by a quarter as many without one
+_SEARCH_RATIO = 3  # passes until a search are followed by a third as many without one
+_SORTED_AFTER = (1, 2, 4, 8)  # passes
 _PROBED_PAIRS, _LEAST_PROBED = 1_000_000, 200  # rows times components, and rows, that a search scores exactly
 _FAR_PAIRS = 20  # components for each row, on average, that a search spends on the rows of least density
 _REACH, _EXACT_REACH = 20.7, 37.0  # log of the least odds of a candidate, 1e-9, and of the exact pass, 1e-16
@@ -122,8 +123,7 @@ class TruncatedEngine(AbstractEngine):
         self._n_passes += 1
         self._is_complete = False
         settled = self._settled = self.share_of_strays if self._settled is None else self._settled
-        is_power = (self._n_passes & (self._n_passes - 1)) == 0
-        if is_power or self.share_of_strays > max(_MOST_STRAYS, settled + _MORE_STRAYS):
+        if self._n_passes in _SORTED_AFTER or self.share_of_strays > max(_MOST_STRAYS, settled + _MORE_STRAYS):
             self._sort_rows()
         return moments
 
@@ -310,7 +310,12 @@ class TruncatedEngine(AbstractEngine):
         rank = np.empty(len(chain) + 1, dtype=np.int32)
         rank[chain], rank[-1] = np.arange(len(chain)), len(chain)
         self._settled = None
-        order = np.argsort(rank[self._candidates[:, 0]], kind="stable")
+        k = len(chain)
+        own = self._candidates[:, :3].astype(np.int64) + 1
+        key = rank[self._candidates[:, 0]].astype(np.int64)
+        for column in range(1, own.shape[1]):
+            key = key * (k + 1) + own[:, column]
+        order = np.argsort(key, kind="stable")
         self._order = self._order[order]
         self._candidates = self._candidates[order]
         self._greatest = self._greatest[order]
