@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from peer import Start
+from peers import fit_onedal, fit_sklearn
 
 from gaussmix import GaussianMixture
 from gaussmix.core.covariance import covariance_class
@@ -61,16 +63,20 @@ def iterations(n: int, k: int, covariance_type: str, n_iter: int) -> float:
     """Print the times of iterations, truncated and exact."""
     X = table(n, k)
     mixture, update = start(X, k, covariance_type), MaximumLikelihood()
+    exact_engine = NativeEngine(X)
     engine = TruncatedEngine(WeightedRows(X), Truncation(CANDIDATES, neighbors_for(CANDIDATES)))
-    times = []
-    for _ in range(n_iter):
-        moments, passed = timed(lambda at=mixture: engine.accumulate(at.whitened()))
+    part = min(n, max(10_000, int(5e7 / k)))
+    times, times_of_exact = [], []
+    for number in range(n_iter):
+        kind = engine if number else exact_engine  # as in a fit, the first iteration is exact
+        moments, passed = timed(lambda at=mixture, kind=kind: kind.accumulate(at.whitened()))
         step, maximized = timed(lambda at=mixture, sums=moments: update.maximize(at, sums))
         mixture = step.mixture
         times.append(passed + maximized)
-    part = min(n, max(10_000, int(2e8 / k)))
-    exact = timed(lambda: NativeEngine(X[:part]).accumulate(mixture.whitened()))[1] * n / part
-    exact += maximized
+        if number >= n_iter // 2 and number % 3 == 0:
+            _, seconds = timed(lambda at=mixture: NativeEngine(X[:part]).accumulate(at.whitened()))
+            times_of_exact.append(seconds * n / part + maximized)
+    exact = np.mean(times_of_exact)
     late = np.array(times[n_iter // 2 :]).mean()
     print(
         f"{covariance_type:5} N={n:,} k={k:,}: exact iteration {exact:.2f} s, truncated {np.mean(times):.3f} s "
@@ -115,6 +121,29 @@ def whole_fits(n: int, k: int, covariance_type: str) -> None:
     )
 
 
+def equal_time(n: int, k: int, covariance_type: str) -> None:
+    """Print exact log-likelihoods of a truncated fit, and of peers after the iterations of the same processor time.
+
+    The peers start from our seeds, whose time is not counted.
+    """
+    X = table(n, k)
+    model = GaussianMixture(k, covariance_type=covariance_type, truncation="auto", random_state=0)
+    _, seconds = timed(lambda: model.fit(X))
+    print(f"{covariance_type:5} N={n:,} k={k:,}: {model.score(X):.4f} nats per row after {seconds:.1f} s", flush=True)
+    given = Start(covariance_type, start(X, k, covariance_type).means)
+    for name, fit in (("scikit-learn", fit_sklearn), ("oneDAL", fit_onedal)):
+        try:
+            _, one = timed(lambda fit=fit: fit(X, given, 1))
+            _, two = timed(lambda fit=fit: fit(X, given, 2))
+        except ImportError as error:
+            print(f"{name} is left out: {error}", flush=True)
+            continue
+        count = max(1, int((seconds - one) / (two - one)) + 1)
+        (mixture, _), taken = timed(lambda fit=fit, count=count: fit(X, given, count))
+        exact = NativeEngine(X).accumulate(mixture.whitened()).mean_log_likelihood
+        print(f"      {name}: {exact:.4f} nats per row after {count} iterations, {taken:.1f} s", flush=True)
+
+
 def scaling(rows_per_component: int, sizes: tuple[int, ...]) -> None:
     """Print how the time of an iteration grows with k, with as many rows for each component."""
     costs = [iterations(rows_per_component * k, k, "diag", 16) for k in sizes]
@@ -125,7 +154,7 @@ def scaling(rows_per_component: int, sizes: tuple[int, ...]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--section", nargs="*", default=["iterations", "start", "fits", "scaling"])
+    parser.add_argument("--section", nargs="*", default=["iterations", "start", "equal", "fits", "scaling"])
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     quick = options.quick
@@ -135,6 +164,9 @@ def main() -> None:
     if "start" in options.section:
         for covariance_type in ("diag", "full"):
             same_start(20_000 if quick else 100_000, 200 if quick else 500, covariance_type)
+    if "equal" in options.section:
+        for covariance_type in ("diag", "full"):
+            equal_time(10_000 if quick else 100_000, 100 if quick else 500, covariance_type)
     if "fits" in options.section:
         for covariance_type, n, k in VAMM:
             whole_fits(n // 10 if quick else n, k // 10 if quick else k, covariance_type)

@@ -19,17 +19,18 @@ namespace {
 using Components = nb::ndarray<const std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OutComponents = nb::ndarray<std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Blocks = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using OutScores = nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using OutOrder = nb::ndarray<std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 // Throws unless all components exist; -1 is an empty place.
 template <class Array>
 void require_components(const Array& array, std::size_t n_components, const char* name) {
-  for (std::size_t i = 0; i < array.size(); ++i) {
-    const std::int32_t component = array.data()[i];
-    if (component < -1 || component >= static_cast<std::int64_t>(n_components)) {
-      throw nb::value_error((std::string(name) + " has a component that does not exist").c_str());
-    }
-  }
+  const auto count = static_cast<std::int32_t>(n_components);
+  const std::int32_t* const data = array.data();
+  const std::size_t size = array.size();
+  std::int32_t is_wrong = 0;  // without branches, since there are several for each row
+  for (std::size_t i = 0; i < size; ++i) is_wrong |= (data[i] < -1) | (data[i] >= count);
+  if (is_wrong) throw nb::value_error((std::string(name) + " has a component that does not exist").c_str());
 }
 
 // Throws unless the blocks cover the rows in order.
@@ -44,7 +45,8 @@ std::pair<std::int64_t, std::int64_t> accumulate(const Table& rows, const std::o
                                                  const std::string& form, const In& offsets, const In& means,
                                                  const In& factors, const Blocks& blocks,
                                                  const std::optional<Components>& neighbors, int n_random,
-                                                 std::uint64_t stream, bool everything, const OutComponents& candidates,
+                                                 std::uint64_t stream, bool everything, double reach,
+                                                 const OutComponents& candidates, const OutScores& greatest,
                                                  const Out& counts, const Out& shifts, const Out& scatter,
                                                  const Out& totals, const std::optional<OutComponents>& rebuilt) {
   gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, std::nullopt);
@@ -53,6 +55,7 @@ std::pair<std::int64_t, std::int64_t> accumulate(const Table& rows, const std::o
   if (d != means.shape(1)) throw nb::value_error("rows have the wrong number of columns");
   if (n > std::numeric_limits<std::uint32_t>::max()) throw nb::value_error("rows must be fewer than 2^32");
   if (candidates.shape(0) != n || candidates.shape(1) < 1) throw nb::value_error("candidates have the wrong size");
+  if (greatest.size() != n) throw nb::value_error("greatest has the wrong size");
   if (neighbors && neighbors->shape(0) != k) throw nb::value_error("neighbors have the wrong size");
   if (rebuilt && rebuilt->shape(0) != k) throw nb::value_error("rebuilt has the wrong size");
   require_blocks(blocks, n);
@@ -62,7 +65,7 @@ std::pair<std::int64_t, std::int64_t> accumulate(const Table& rows, const std::o
       rows.data(), scalar_of(rows), n, static_cast<int>(d), sized_or_null(row_weights, n, "row_weights"), nullptr};
   const gaussmix::Neighborhoods look{neighbors ? static_cast<int>(neighbors->shape(1)) : 0,
                                      neighbors ? neighbors->data() : nullptr, n_random, stream, everything};
-  const gaussmix::Candidates own{static_cast<int>(candidates.shape(1)), candidates.data()};
+  const gaussmix::Candidates own{static_cast<int>(candidates.shape(1)), reach, candidates.data(), greatest.data()};
   std::vector<gaussmix::Relation> relations;
   gaussmix::TruncatedSums to{
       {sized(counts, k, "counts"), sized(shifts, means.size(), "shifts"), sized(scatter, factors.size(), "scatter"),
@@ -89,9 +92,9 @@ void chain_components(const Components& neighbors, const OutOrder& order) {
 void bind_truncated(nb::module_& module) {
   module.def(
       "accumulate_truncated", &accumulate, "rows"_a, "row_weights"_a.none(), "form"_a, "offsets"_a, "means"_a,
-      "factors"_a, "blocks"_a, "neighbors"_a.none(), "n_random"_a, "stream"_a, "everything"_a,
-      "candidates"_a.noconvert(), "counts"_a.noconvert(), "shifts"_a.noconvert(), "scatter"_a.noconvert(),
-      "totals"_a.noconvert(), "rebuilt"_a.none().noconvert(),
+      "factors"_a, "blocks"_a, "neighbors"_a.none(), "n_random"_a, "stream"_a, "everything"_a, "reach"_a,
+      "candidates"_a.noconvert(), "greatest"_a.noconvert(), "counts"_a.noconvert(), "shifts"_a.noconvert(),
+      "scatter"_a.noconvert(), "totals"_a.noconvert(), "rebuilt"_a.none().noconvert(),
       "Add the sums of one truncated pass, replace the candidates, and return the number of scores and of strays "
       "(cpp/truncated/truncated.hpp).");
   module.def("chain_components", &chain_components, "neighbors"_a, "order"_a.noconvert(),

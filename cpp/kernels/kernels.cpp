@@ -228,7 +228,7 @@ void accumulate_nearest(const Rows& rows, const Mixture& m, const double* packed
     const int count = rows_of_tile(kernel, first, end);
     const unsigned char* is_taken = to.is_taken + (first - begin);
     kernel.load(rows, first, count);
-    prefetch_rows(rows, first + count, end, kernel.tile.size);
+    prefetch_rows(rows, first + count, rows.n_rows, kernel.tile.size);
     load_weights(rows, first, count, kernel.tile);
     for (int n = 0; n < count; ++n) {
       if (!is_taken[n]) kernel.tile.weight[n] = 0.0;
@@ -241,6 +241,7 @@ void accumulate_nearest(const Rows& rows, const Mixture& m, const double* packed
     *partial.entropy += entropy;
     kernel.add(partial);
   }
+  nearest.finish(kernel.tile, to);
   kernel.finish(partial);
 }
 #endif

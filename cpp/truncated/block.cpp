@@ -8,7 +8,7 @@ namespace gaussmix {
 namespace {
 
 // A component is listed if it is a candidate of more than this share of the rows: fewer strays cost less.
-constexpr std::size_t kFewRows = 64;
+constexpr std::size_t kFewRows = 256;
 constexpr std::size_t kMainRows = 8;  // the neighbors of a component are listed if it is the best of so large a share
 constexpr std::size_t kMostListed = 2048;
 
@@ -27,9 +27,8 @@ BlockPass::BlockPass(const Rows& rows, const Mixture& m, const Neighborhoods& lo
       candidates_(candidates),
       relate_(relate),
       kernels_(selected_kernels(false)),
-      seen_(m.n_components, 0),
-      is_listed_(m.n_components, 0),
-      n_rows_(m.n_components),
+      is_listed_(m.n_components + 1, 0),
+      n_rows_(m.n_components + 1),
       n_best_(m.n_components) {}
 
 void BlockPass::run(std::size_t begin, std::size_t end, BlockSums& to) {
@@ -49,7 +48,8 @@ void BlockPass::run(std::size_t begin, std::size_t end, BlockSums& to) {
   if (relate_) remoteness_.assign(n_listed * (n_listed + 1), 0.0);
   double* n_rows = relate_ ? remoteness_.data() : nullptr;
   double* remote = relate_ ? n_rows + n_listed : nullptr;
-  const Nearest nearest{candidates_.n_kept, to.listed.data(), candidates_.components, is_taken_.data(), n_rows, remote};
+  const Nearest nearest{candidates_.n_kept,   candidates_.reach, to.listed.data(), candidates_.components,
+                        candidates_.greatest, is_taken_.data(),  n_rows,           remote};
   double* scratch = scratch_.of(kernels_.nearest_scratch(part, candidates_.n_kept));
   kernels_.accumulate_nearest(rows_, part, packed, begin, end, nearest, scratch, sums);
   if (!relate_) return;
@@ -66,32 +66,20 @@ void BlockPass::list_components(std::size_t begin, std::size_t end, std::vector<
     listed.resize(whole_.n_components);
     for (int c = 0; c < whole_.n_components; ++c) {
       listed[c] = c;
-      is_listed_[c] = stamp_;
+      is_listed_[c + 1] = stamp_;
     }
     return;
   }
-  present_.clear();
-  for (std::size_t n = begin; n < end; ++n) {
-    const std::int32_t* own = candidates_.components + n * candidates_.n_kept;
-    for (int i = 0; i < candidates_.n_kept && own[i] >= 0; ++i) {
-      if (seen_[own[i]] != stamp_) {
-        seen_[own[i]] = stamp_;
-        n_rows_[own[i]] = n_best_[own[i]] = 0;
-        present_.push_back(own[i]);
-      }
-      ++n_rows_[own[i]];
-      if (!i) ++n_best_[own[i]];
-    }
-  }
+  count_candidates(begin, end);
   listed.clear();
   const auto add = [&](std::int32_t component) {
-    if (is_listed_[component] == stamp_ || listed.size() == kMostListed) return;
-    is_listed_[component] = stamp_;
+    if (is_listed_[component + 1] == stamp_ || listed.size() == kMostListed) return;
+    is_listed_[component + 1] = stamp_;
     listed.push_back(component);
   };
   const std::size_t count = end - begin;
   for (const std::int32_t component : present_) {
-    if (n_rows_[component] * kFewRows > count) add(component);
+    if (n_rows_[component + 1] * kFewRows > count) add(component);
   }
   for (const std::int32_t component : present_) {
     if (look_.n_listed && n_best_[component] * kMainRows >= count)
@@ -100,14 +88,28 @@ void BlockPass::list_components(std::size_t begin, std::size_t end, std::vector<
   std::sort(listed.begin(), listed.end());
 }
 
+// Counts of how many rows a component is a candidate, and the best one. Empty places are counted at 0.
+void BlockPass::count_candidates(std::size_t begin, std::size_t end) {
+  for (const std::int32_t component : present_) n_rows_[component + 1] = n_best_[component] = 0;
+  present_.clear();
+  const std::int32_t* own = candidates_.components + begin * candidates_.n_kept;
+  for (std::size_t n = begin; n < end; ++n, own += candidates_.n_kept) {
+    for (int i = 0; i < candidates_.n_kept; ++i) {
+      if (!n_rows_[own[i] + 1]++ && own[i] >= 0) present_.push_back(own[i]);
+    }
+    if (own[0] >= 0) ++n_best_[own[0]];
+  }
+}
+
 void BlockPass::find_strays(std::size_t begin, std::size_t end, BlockSums& to) {
   to.strays.clear();
   to.n_taken = 0;
   is_taken_.resize(end - begin);
-  for (std::size_t n = begin; n < end; ++n) {
-    const std::int32_t* own = candidates_.components + n * candidates_.n_kept;
+  const std::int32_t* own = candidates_.components + begin * candidates_.n_kept;
+  is_listed_[0] = stamp_;
+  for (std::size_t n = begin; n < end; ++n, own += candidates_.n_kept) {
     bool is_taken = true;
-    for (int i = 0; i < candidates_.n_kept && own[i] >= 0; ++i) is_taken = is_taken && is_listed_[own[i]] == stamp_;
+    for (int i = 0; i < candidates_.n_kept; ++i) is_taken &= is_listed_[own[i] + 1] == stamp_;
     is_taken_[n - begin] = is_taken;
     to.n_taken += is_taken;
     if (!is_taken) to.strays.push_back(static_cast<std::uint32_t>(n));

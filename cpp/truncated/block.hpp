@@ -48,6 +48,7 @@ class BlockPass {
 
  private:
   void list_components(std::size_t begin, std::size_t end, std::vector<std::int32_t>& listed);
+  void count_candidates(std::size_t begin, std::size_t end);
   void find_strays(std::size_t begin, std::size_t end, BlockSums& to);
   Mixture part_of(const std::vector<std::int32_t>& listed);
 
@@ -57,9 +58,9 @@ class BlockPass {
   const Candidates& candidates_;
   bool relate_;
   const Kernels& kernels_;
-  std::uint64_t stamp_ = 0;
-  std::vector<std::uint64_t> seen_, is_listed_;
-  std::vector<std::uint32_t> n_rows_, n_best_;
+  std::uint32_t stamp_ = 0;
+  std::vector<std::uint32_t> is_listed_, n_rows_;  // (k + 1,) by component plus one: 0 is an empty place
+  std::vector<std::uint32_t> n_best_;
   std::vector<std::int32_t> present_;
   std::vector<unsigned char> is_taken_;
   std::vector<double> offsets_, means_, factors_, remoteness_;

@@ -18,7 +18,6 @@ constexpr std::size_t kChunkRows = 4096;     // they and their scores stay in ca
 constexpr std::size_t kMostPairs = 1 << 20;  // of a chunk whose rows look at all components
 constexpr std::size_t kPieceRows = 1024;     // of a component, summed at once
 constexpr double kNegligible = 1e-16;        // as in the exact pass
-constexpr double kLogNegligible = -37.0;
 constexpr double kNone = -std::numeric_limits<double>::infinity();
 
 // Pairs of rows and components, listed by row and by component, and their scores.
@@ -157,12 +156,14 @@ class Search {
     std::int32_t* own = candidates.components + n * most;
     double* shares = shares_ + stray * most;
     const double greatest = best_.empty() ? kNone : pairs_.score[best_[0]];
+    candidates.greatest[n] = static_cast<float>(greatest);
     double sum = 0.0, information = 0.0;
     for (int i = 0; i < most; ++i) {
       const bool is_scored = i < static_cast<int>(best_.size()) && greatest > kNone;
       const double below = is_scored ? pairs_.score[best_[i]] - greatest : kNone;
-      own[i] = i == 0 ? pairs_.component[best_[0]] : below >= kLogNegligible ? pairs_.component[best_[i]] : -1;
-      shares[i] = below == 0.0 ? 1.0 : below >= kLogNegligible ? std::exp(below) : 0.0;
+      const bool is_near = below >= -candidates.reach;
+      own[i] = i == 0 || is_near ? pairs_.component[best_[i]] : -1;
+      shares[i] = below == 0.0 ? 1.0 : is_near ? std::exp(below) : 0.0;
       sum += shares[i];
       if (shares[i] > 0.0) information += shares[i] * below;
     }

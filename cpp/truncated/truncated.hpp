@@ -25,7 +25,9 @@ struct Neighborhoods {
 // The candidates of the rows, best first, which a pass replaces by the best components that it scored.
 struct Candidates {
   int n_kept;
+  double reach;              // how far the score of a candidate may be below the greatest one
   std::int32_t* components;  // (n, n_kept)
+  float* greatest;           // (n,) the greatest score of each row, as a result
 };
 
 // How remote a component is from the rows whose best one is `of` (nearest.hpp).

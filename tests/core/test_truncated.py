@@ -126,6 +126,29 @@ def test_a_complete_search_finds_the_best_components_of_many_features(d):
     np.testing.assert_array_equal(engine.candidates[:, 0], scores.argmax(axis=1))
 
 
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_rows_of_least_density_find_their_best_components(covariance_type):
+    X, _ = many_blobs(k=60, apart=1.0)
+    X[::100] *= 3
+    engine = TruncatedEngine(WeightedRows(X), Truncation(3, 4, n_random=0))
+    mixture, _ = trace_of(engine, start(X, 60, covariance_type), 3)[-1]
+    scores = NativeEngine(X).score_rows(mixture.whitened(), "scores")
+    far = np.argsort(scores.max(axis=1))[: len(X) // 100]
+    np.testing.assert_array_equal(engine.candidates[far, 0], scores[far].argmax(axis=1))
+
+
+def test_candidates_of_negligible_odds_are_left_out():
+    X, means = many_blobs(n=2000, k=40, apart=6.0)
+    mixture = Mixture(np.full(40, 1 / 40), means, covariance_class("diag").identity(40, X.shape[1]))
+    engine = TruncatedEngine(WeightedRows(X), Truncation(5))
+    engine.accumulate(mixture.whitened())
+    engine.search_everywhere()
+    bound = engine.accumulate(mixture.whitened()).log_likelihood
+    exact = NativeEngine(X).accumulate(mixture.whitened()).log_likelihood
+    assert exact - 1e-8 * len(X) <= bound <= exact
+    assert (engine.candidates >= 0).sum(axis=1).mean() < 3
+
+
 def test_audit_reports_what_is_lost():
     X, _ = many_blobs(k=60, apart=1.0)
     engine = TruncatedEngine(WeightedRows(X), Truncation(3, 12))
@@ -178,6 +201,7 @@ def test_other_mixtures_are_refused():
         ({"blocks": np.array([0, 5])}, "blocks must begin at 0"),
         ({"candidates": np.full((10, 2), 7, dtype=np.int32)}, "does not exist"),
         ({"neighbors": np.full((3, 2), 3, dtype=np.int32)}, "does not exist"),
+        ({"greatest": np.zeros(9, dtype=np.float32)}, "greatest has the wrong size"),
         ({"form": "tied"}, "factor per component"),
     ],
 )
@@ -194,7 +218,9 @@ def test_compiled_pass_checks_its_arguments(wrong, message):
         "n_random": 0,
         "stream": 0,
         "everything": False,
+        "reach": 20.0,
         "candidates": np.zeros((10, 2), dtype=np.int32),
+        "greatest": np.zeros(10, dtype=np.float32),
         "counts": np.zeros(3),
         "shifts": np.zeros((3, 2)),
         "scatter": np.zeros((3, 2)),

@@ -35,9 +35,9 @@ def test_fit_is_as_good_as_exact_em_from_the_same_start(covariance_type):
     engine = NativeEngine.of(rows)
     sample = Sample.of(rows, structure.form)
     start = flat_start(sample, structure, 150, np.random.default_rng(0))
-    settings = SearchSettings(1, RemainingGain(), 200)
+    settings = SearchSettings(1, RemainingGain(), 1000)
     truncated = TruncatedFit(rows, engine, update, settings, 5, True).run(lambda: start, sample.root)
-    exact = fit_em(engine, update, start, RemainingGain(nats=1e-4 * len(X)), max_iter=200)
+    exact = fit_em(engine, update, start, RemainingGain(nats=1e-4 * len(X)), max_iter=1000)
     assert truncated.fit.moments.mean_log_likelihood > exact.moments.mean_log_likelihood - 0.02
     assert truncated.truncation.lost <= MOST_LOST
     again = engine.accumulate(truncated.fit.mixture.whitened()).log_likelihood
@@ -121,7 +121,7 @@ def test_a_loss_that_stays_is_told(covariance_type):
 @pytest.mark.parametrize(
     "options",
     [
-        {"truncation": "auto", "covariance_type": "spherical", "max_iter": 300},
+        {"truncation": "auto", "covariance_type": "spherical", "max_iter": 1000},
         {"truncation": 2, "covariance_type": "diag", "max_iter": 3},
         {"truncation": 8, "covariance_type": "tied", "max_iter": 3},
     ],

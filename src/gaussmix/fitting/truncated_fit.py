@@ -123,7 +123,8 @@ class TruncatedFit:
     def _fit(self, start: Mixture, run: EMRun) -> tuple[Fit, TruncationReport]:
         kept, most_lost = self.n_candidates, MOST_LOST if self.is_adaptive else math.inf
         engine = TruncatedEngine(self.rows, Truncation(kept, neighbors_for(kept)))
-        fit = self._run_em(engine, start, run, None)
+        first = self._step_exactly(start)
+        fit = self._run_em(engine, start if first is None else first.mixture, run, first)
         fit = self._run_from_exact_candidates(engine, fit, run)
         audit = engine.audit(fit.mixture.whitened(), MOST_LOST / 2)
         for _ in range(_ROUNDS):
@@ -147,6 +148,20 @@ class TruncatedFit:
             fit = self._run_from_exact_candidates(engine, fit, run)
             audit = engine.audit(fit.mixture.whitened(), MOST_LOST / 2)
         return self._exact(fit), TruncationReport(kept, audit.lost, most_lost)
+
+    def _step_exactly(self, start: Mixture) -> Fit | None:
+        """Return the fit after an exact iteration, without an evaluation of its end; None if there is no second one.
+
+        At the start, components are wide and many have a share in a row. If some are left out there, EM often goes to
+        another optimum.
+        """
+        if self.settings.max_iter < 2:
+            return None
+        start = self.update.prepared(start)
+        moments = self.update.accumulate(self.engine, start, rough=self.engine.rough_helps)
+        fit = Fit.of_start(start, moments, moments.log_likelihood + self.update.log_prior(start))
+        step = self.update.maximize(start, moments)
+        return replace(fit, mixture=step.mixture, history=fit.history * 2)
 
     def _run_from_exact_candidates(self, engine: TruncatedEngine, fit: Fit, run: EMRun) -> Fit:
         """Continue a fit, after each row has been compared with all components once.

@@ -18,11 +18,13 @@ from gaussmix.core.typing import FloatArray, IntArray, Random, Rows, SmallIntArr
 from gaussmix.core.whitened import WhitenedMixture
 
 _SEARCHED_GROUPS = 4  # groups of components in which a row looks for its first candidates
-_LEAST_BLOCK, _MOST_BLOCK = 128, 1024  # rows
+_LEAST_BLOCK, _MOST_BLOCK = 64, 256  # rows
 _MOST_STRAYS, _MORE_STRAYS = 0.05, 0.02  # of the rows, in all and since the last sort, before they are sorted again
-_ALWAYS_SEARCHED = 8  # passes
-_SEARCH_EVERY = 3  # pass after these
+_SEARCH_RATIO = 3  # passes until a search are followed by a third as many without one
+_SORTED_AFTER = (1, 2, 4, 8)  # passes
 _PROBED_PAIRS, _LEAST_PROBED = 1_000_000, 200  # rows times components, and rows, that a search scores exactly
+_FAR_PAIRS = 20  # components for each row, on average, that a search spends on the rows of least density
+_REACH, _EXACT_REACH = 20.7, 37.0  # log of the least odds of a candidate, 1e-9, and of the exact pass, 1e-16
 _COMMON, _MISSED = 12, 1e-3  # components that all rows look at, and the probability of one that is missed
 _AUDIT_PAIRS = 4_000_000  # rows times components of an audit
 _LEAST_AUDITED, _MOST_AUDITED = 200, 4_000  # rows
@@ -96,7 +98,8 @@ class TruncatedEngine(AbstractEngine):
         self._order: IntArray = np.arange(self.n_rows)
         self._candidates: SmallIntArray | None = None
         self._neighbors: SmallIntArray | None = None
-        self._n_passes = 0
+        self._greatest = np.zeros(self.n_rows, dtype=np.float32)  # the log density of the best component of each row
+        self._n_passes = self._next_search = 0
         self._is_complete = False
         self.n_scores = 0
         self.share_of_strays = 0.0
@@ -110,14 +113,17 @@ class TruncatedEngine(AbstractEngine):
         if self._candidates is None:
             self._begin(mixture)
         is_everywhere = self.truncation.n_neighbors >= mixture.n_components
-        search = is_everywhere or self._n_passes < _ALWAYS_SEARCHED or self._n_passes % _SEARCH_EVERY == 0
-        look = self._places_to_look(mixture) if search and not self._is_complete else None
+        look = None
+        if self._n_passes >= self._next_search and not self._is_complete:
+            look = self._places_to_look(mixture)
+            if not is_everywhere:
+                self._search_far_rows(mixture)
+                self._next_search = self._n_passes + 1 + self._n_passes // _SEARCH_RATIO
         moments = self._pass(mixture, look, self.truncation.n_random)
         self._n_passes += 1
         self._is_complete = False
         settled = self._settled = self.share_of_strays if self._settled is None else self._settled
-        is_power = (self._n_passes & (self._n_passes - 1)) == 0
-        if is_power or self.share_of_strays > max(_MOST_STRAYS, settled + _MORE_STRAYS):
+        if self._n_passes in _SORTED_AFTER or self.share_of_strays > max(_MOST_STRAYS, settled + _MORE_STRAYS):
             self._sort_rows()
         return moments
 
@@ -157,7 +163,7 @@ class TruncatedEngine(AbstractEngine):
         wider[:, : self.truncation.n_candidates] = self._candidates
         self._candidates = wider
         self.truncation = replace(self.truncation, n_candidates=n_candidates, n_neighbors=n_neighbors)
-        self._n_passes = 0
+        self._n_passes = self._next_search = 0
 
     def audit(self, mixture: WhitenedMixture, most_lost: float) -> Audit:
         """Compare the candidates of some rows with all components.
@@ -219,6 +225,20 @@ class TruncatedEngine(AbstractEngine):
         order = np.argsort(both < 0, axis=1, kind="stable")
         return np.ascontiguousarray(np.take_along_axis(both, order, axis=1), dtype=np.int32)
 
+    def _search_far_rows(self, mixture: WhitenedMixture) -> None:
+        """Compare the rows of least density with all components: most candidates that are missed are theirs."""
+        assert self._candidates is not None
+        count = _FAR_PAIRS * self.n_rows // mixture.n_components
+        if not 0 < count < self.n_rows:
+            return
+        some = np.sort(np.argpartition(self._greatest, count)[:count])
+        labels = NativeEngine(self._values[some]).score_rows(mixture, "labels")
+        own = self._candidates[some]
+        is_new = (own != labels[:, None]).all(axis=1)
+        own[is_new, 1:] = own[is_new, :-1]
+        own[is_new, 0] = labels[is_new]
+        self._candidates[some] = own
+
     def _pass(self, mixture: WhitenedMixture, neighbors: SmallIntArray | None, n_random: int) -> Moments:
         assert self._candidates is not None
         k, d = mixture.means.shape
@@ -238,7 +258,9 @@ class TruncatedEngine(AbstractEngine):
             n_random,
             self.truncation.seed * 1_000_003 + self._n_passes,
             self._is_complete,
+            _EXACT_REACH if self.truncation.n_candidates == k else _REACH,
             self._candidates,
+            self._greatest,
             counts,
             shifts,
             scatter,
@@ -288,9 +310,15 @@ class TruncatedEngine(AbstractEngine):
         rank = np.empty(len(chain) + 1, dtype=np.int32)
         rank[chain], rank[-1] = np.arange(len(chain)), len(chain)
         self._settled = None
-        order = np.argsort(rank[self._candidates[:, 0]], kind="stable")
+        k = len(chain)
+        own = self._candidates[:, :3].astype(np.int64) + 1
+        key = rank[self._candidates[:, 0]].astype(np.int64)
+        for column in range(1, own.shape[1]):
+            key = key * (k + 1) + own[:, column]
+        order = np.argsort(key, kind="stable")
         self._order = self._order[order]
         self._candidates = self._candidates[order]
+        self._greatest = self._greatest[order]
         self._blocks = cut_blocks(self._candidates[:, 0])
         self._values = self._values[order]
         if self._weights is not None:
