@@ -53,7 +53,8 @@ int available(Compiled found[4]) {
   if (avx512)
     found[count++] = {&kernels_avx512, &kernels_avx512_single, &field_avx512_single, &fractions_avx512_single,
                       &factor_avx512};
-  if (avx2) found[count++] = {&kernels_avx2, &kernels_avx2_single, &field_avx2_single, &fractions_avx2_single, &factor_avx2};
+  if (avx2)
+    found[count++] = {&kernels_avx2, &kernels_avx2_single, &field_avx2_single, &fractions_avx2_single, &factor_avx2};
 #endif
   found[count++] = {&kernels_baseline, &kernels_baseline_single, &field_baseline_single, &fractions_baseline_single,
                     &factor_baseline};

@@ -62,12 +62,10 @@ void accumulate(const Table& rows, const std::optional<In>& row_weights, const s
                                      sized(scales, k, "scales"),
                                      sized_or_null(next_least, n * k, "next_least"),
                                      sized_or_null(next_best, n, "next_best")};
-  const gaussmix::FactorSums sums{sized(totals, 2, "totals"),
-                                  totals.data() + 1,
-                                  sized(counts, k, "counts"),
-                                  sized(along, k * q, "along"),
-                                  sized(inner, k * q * q, "inner"),
-                                  sized(columns, k * (2 + q) * mixture.n_features, "columns")};
+  const gaussmix::FactorSums sums{
+      sized(totals, 2, "totals"),       totals.data() + 1,
+      sized(counts, k, "counts"),       sized(along, k * q, "along"),
+      sized(inner, k * q * q, "inner"), sized(columns, k * (2 + q) * mixture.n_features, "columns")};
   const gaussmix::Released released;
   gaussmix::accumulate_factors(table, mixture, known, gaussmix::max_threads(), sums);
 }

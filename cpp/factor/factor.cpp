@@ -20,14 +20,16 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNothing = 1e-30;  // responsibilities that add nothing in double precision
 constexpr double kReach = 75.0;     // exp(-75) is much less than that
 constexpr float kBelow = 1.0f - 1e-6f;
-constexpr std::size_t kTileNumbers = std::size_t{1} << 17;  // of the rows of a tile, 1 MiB
+constexpr std::size_t kTileNumbers = std::size_t{1} << 18;  // of the rows of a tile, 2 MiB
 constexpr int kLeastTile = 16, kMostTile = 256;             // rows
 
 // The components in the order in which kernels read them.
 class Packed {
  public:
   explicit Packed(const FactorMixture& m)
-      : m_(m), dp_((m.n_features + kFactorPad - 1) / kFactorPad * kFactorPad), numbers_(m.n_components * size()),
+      : m_(m),
+        dp_((m.n_features + kFactorPad - 1) / kFactorPad * kFactorPad),
+        numbers_(m.n_components * size()),
         shares_(static_cast<std::size_t>(m.n_components) * m.n_factors) {
     const std::size_t d = m.n_features, q = m.n_factors;
     for (int k = 0; k < m.n_components; ++k) {
@@ -67,9 +69,18 @@ class Packed {
 class Tile {
  public:
   Tile(const Rows& rows, const FactorMixture& m, Packed& packed)
-      : rows_(rows), m_(m), packed_(packed), size_(rows_of_tile(m)), width_(1 + m.n_factors),
-        found_(size_ * m.n_components * width_), scores_(size_ * m.n_components),
-        weights_(size_ * width_), results_(size_), pointers_(size_), listed_(size_), chosen_(size_),
+      : rows_(rows),
+        m_(m),
+        packed_(packed),
+        size_(rows_of_tile(m)),
+        width_(1 + m.n_factors),
+        found_(size_ * m.n_components * width_),
+        scores_(size_ * m.n_components),
+        weights_(size_ * width_),
+        results_(size_),
+        pointers_(size_),
+        listed_(size_),
+        chosen_(size_),
         converted_(rows.scalar == Scalar::float64 ? 0 : size_ * m.n_features),
         scratch_(selected_factor_kernels().rows_at_once * packed.dp()) {}
 
@@ -182,6 +193,8 @@ class Tile {
     switch (rows_.scalar) {
       case Scalar::float64:
         for (std::size_t n = 0; n < count; ++n) pointers_[n] = static_cast<const double*>(rows_.data) + (begin + n) * d;
+        ahead_ = pointers_[0] + count * d;
+        end_ = ahead_ + size_ * d;
         return;
       case Scalar::float32:
         return convert(static_cast<const float*>(rows_.data) + begin * d, count * d);
@@ -204,8 +217,12 @@ class Tile {
       chosen_[i] = pointers_[listed_[i]];
       results_[i] = found_.data() + (listed_[i] * k_count + k) * width_;
     }
-    selected_factor_kernels().measure(packed_.of(k), chosen_.data(), static_cast<int>(n_listed), scratch_.data(),
-                                      results_.data());
+    selected_factor_kernels().measure(packed_.of(k), chosen_.data(), static_cast<int>(n_listed), ahead_,
+                                      scratch_.data(), results_.data());
+    if (ahead_) {
+      ahead_ += n_listed * m_.n_features;
+      if (ahead_ >= end_) ahead_ = nullptr;
+    }
     for (std::size_t i = 0; i < n_listed; ++i) {
       const std::size_t at = listed_[i] * k_count + k;
       is_scored_[at] = 1;
@@ -248,6 +265,7 @@ class Tile {
   std::vector<const double*> chosen_;
   std::vector<double> converted_;
   Buffer scratch_;
+  const double *ahead_ = nullptr, *end_ = nullptr;  // the rows of the next tile
   std::vector<unsigned char> is_scored_;
 };
 

@@ -19,11 +19,11 @@ struct FactorMixture {
 // What an earlier pass over the same rows knows: lower bounds of |v|, from which a component may be left out, and the
 // best component of each row. A length of at least a becomes one of at least (a - moves[k]) scales[k].
 struct KnownLengths {
-  const float* least;         // (n, k) or null
-  const std::int32_t* best;   // (n,)
+  const float* least;            // (n, k) or null
+  const std::int32_t* best;      // (n,)
   const double *moves, *scales;  // (k,)
-  float* next_least;          // (n, k) or null: bounds for the next pass
-  std::int32_t* next_best;    // (n,)
+  float* next_least;             // (n, k) or null: bounds for the next pass
+  std::int32_t* next_best;       // (n,)
 };
 
 // Sums over the rows, with r the responsibilities. Those below 1e-30 count as zero.

@@ -14,11 +14,10 @@ constexpr int kRows = 4, kAxes = 6, kWeights = 11;
 constexpr int kRows = 2, kAxes = 5, kWeights = 5;
 #endif
 
-// The features from j on: a whole pack, or the last ones of a row and zeros.
-GAUSSMIX_INLINE Pack fetch_row(const double* row, int j, int d) {
-  if (j + kLanes <= d) return fetch(row + j);
+// The last features of a row, and zeros.
+GAUSSMIX_ONCE Pack fetch_last(const double* row, int count) {
   Pack pack{};
-  for (int i = 0; i < d - j; ++i) pack[i] = row[j + i];
+  for (int i = 0; i < count; ++i) pack[i] = row[i];
   return pack;
 }
 
@@ -26,19 +25,34 @@ GAUSSMIX_INLINE Pack in_units_of_noise(const FactorComponent& own, Pack x, int j
   return (x - fetch(own.means + j)) * fetch(own.inverse + j);
 }
 
-// Writes y (kRows, dp), and |y|^2 to the first number of each result.
-GAUSSMIX_ONCE void standardize(const FactorComponent& own, const double* const* rows, double* y, double* const* to) {
+// Writes y (kRows, dp), and |y|^2 to the first number of each result; brings later rows into cache.
+GAUSSMIX_ONCE void standardize(const FactorComponent& own, const double* const* rows, const double* ahead, double* y,
+                               double* const* to) {
   const int d = own.n_features;
-  Pack squares[kLanes] = {};
-  for (int j = 0; j < d; j += kLanes) {
+  const FactorComponent component = own;  // a copy, which no store can change
+  const double* row[kRows];
+  Pack squares[kRows] = {}, all[kLanes] = {};
+  for (int r = 0; r < kRows; ++r) row[r] = rows[r];
+  const auto step = [&](int r, Pack x, int j) {
+    const Pack value = in_units_of_noise(component, x, j);
+    store(y + r * component.dp + j, value);
+    squares[r] += value * value;
+  };
+  int j = 0;
+  for (; j + kLanes <= d; j += kLanes) {
     GAUSSMIX_UNROLL
     for (int r = 0; r < kRows; ++r) {
-      const Pack value = in_units_of_noise(own, fetch_row(rows[r], j, d), j);
-      store(y + r * own.dp + j, value);
-      squares[r] += value * value;
+      if (ahead) __builtin_prefetch(ahead + kRows * j + r * kLanes, 0, 2);
+      step(r, fetch(row[r] + j), j);
     }
   }
-  const Pack sums = sum_each(squares);
+  for (int r = 0; r < kRows; ++r) all[r] = squares[r];
+  for (int r = 0; j < d && r < kRows; ++r) {
+    const Pack value = in_units_of_noise(component, fetch_last(row[r] + j, d - j), j);
+    store(y + r * component.dp + j, value);
+    all[r] += value * value;
+  }
+  const Pack sums = sum_each(all);
   for (int r = 0; r < kRows; ++r) to[r][0] = sums[r];
 }
 
@@ -76,7 +90,8 @@ GAUSSMIX_INLINE void project_some(const FactorComponent& own, const double* y, i
   }
 }
 
-void measure(const FactorComponent& own, const double* const* rows, int count, double* scratch, double* const* to) {
+void measure(const FactorComponent& own, const double* const* rows, int count, const double* ahead, double* scratch,
+             double* const* to) {
   const int q = own.n_factors, parts = (q + kAxes - 1) / kAxes;
   for (int begin = 0; begin < count; begin += kRows) {
     const double* some[kRows];
@@ -86,7 +101,8 @@ void measure(const FactorComponent& own, const double* const* rows, int count, d
       some[r] = rows[at];
       results[r] = to[at];
     }
-    standardize(own, some, scratch, results);
+    standardize(own, some, ahead, scratch, results);
+    if (ahead) ahead += kRows * own.n_features;
     for (int part = 0; part < parts; ++part) {
       const int first = part * q / parts, end = (part + 1) * q / parts;
       project_some<kAxes>(own, scratch, first, end - first, results);
@@ -95,7 +111,7 @@ void measure(const FactorComponent& own, const double* const* rows, int count, d
 }
 
 // Adds w[c] y for `columns` of the weights, and w[0] y^2 with the first ones, for some packs of features.
-template <int columns, bool is_first, int packs>
+template <int columns, bool is_first, int packs, bool is_last>
 GAUSSMIX_INLINE void add_features(const FactorComponent& own, const double* const* rows, int count,
                                   const double* weights, int j, double* sums) {
   const int d = own.n_features, stride = own.n_factors + 1;
@@ -109,7 +125,8 @@ GAUSSMIX_INLINE void add_features(const FactorComponent& own, const double* cons
     GAUSSMIX_UNROLL
     for (int p = 0; p < packs; ++p) {
       const int at = j + p * kLanes;
-      y[p] = in_units_of_noise(own, packs > 1 ? fetch(rows[n] + at) : fetch_row(rows[n], at, d), at);
+      __builtin_prefetch(rows[n] + at + packs * kLanes);
+      y[p] = in_units_of_noise(own, is_last ? fetch_last(rows[n] + at, d - at) : fetch(rows[n] + at), at);
     }
     GAUSSMIX_UNROLL
     for (int c = 0; c < columns; ++c) {
@@ -132,11 +149,18 @@ GAUSSMIX_INLINE void add_features(const FactorComponent& own, const double* cons
 template <int columns, bool is_first>
 GAUSSMIX_ONCE void add_columns(const FactorComponent& own, const double* const* rows, int count, const double* weights,
                                double* sums) {
+  const int d = own.n_features;
   int j = 0;
-  for (; j + 2 * kLanes <= own.n_features; j += 2 * kLanes) {
-    add_features<columns, is_first, 2>(own, rows, count, weights, j, sums);
+  for (; j + 2 * kLanes <= d; j += 2 * kLanes) {
+    add_features<columns, is_first, 2, false>(own, rows, count, weights, j, sums);
   }
-  for (; j < own.n_features; j += kLanes) add_features<columns, is_first, 1>(own, rows, count, weights, j, sums);
+  for (; j < d; j += kLanes) {
+    if (j + kLanes <= d) {
+      add_features<columns, is_first, 1, false>(own, rows, count, weights, j, sums);
+    } else {
+      add_features<columns, is_first, 1, true>(own, rows, count, weights, j, sums);
+    }
+  }
 }
 
 template <int most>

@@ -84,16 +84,15 @@ def _greatest_variances(old: FloatArray, new: FloatArray) -> FloatArray:
     In the units of the old covariance, the new one is ``(I - G G') E (I - G G') + L L'`` with E the ratios of the
     variances of the noise, and at most that with e = max E in place of E: ``e I + [G L] diag(-e (2 - g), 1) [G L]'``.
     """
-    q = old.shape[2] - 1
-    axes, shares = old[:, :, 1:], (old[:, :, 1:] ** 2).sum(axis=1)
-    later = (new[:, :, 1:] ** 2).sum(axis=1)
+    axes, later = (np.ascontiguousarray(factors[:, :, 1:].transpose(0, 2, 1)) for factors in (old, new))
+    shares, later_shares = (np.einsum("kqd,kqd->kq", one, one) for one in (axes, later))
     ratios = old[:, :, 0] / new[:, :, 0]
-    loadings = ratios[:, :, None] * new[:, :, 1:] * (np.sqrt(2 - later) / (1 - later))[:, None, :]
-    loadings = loadings - axes @ (axes.transpose(0, 2, 1) @ loadings)
+    loadings = later * ratios[:, None, :] * (np.sqrt(2 - later_shares) / (1 - later_shares))[:, :, None]
+    loadings -= (loadings @ axes.transpose(0, 2, 1)) @ axes
     noise = (ratios**2).max(axis=1)
-    both = np.concatenate([axes, loadings], axis=2)
-    signs = np.concatenate([-noise[:, None] * (2 - shares), np.ones((len(old), q))], axis=1)
-    squares = both.transpose(0, 2, 1) @ both
+    both = np.concatenate([axes, loadings], axis=1)
+    signs = np.concatenate([-noise[:, None] * (2 - shares), np.ones_like(shares)], axis=1)
+    squares = both @ both.transpose(0, 2, 1)
     if not np.isfinite(squares).all():
         return np.full(len(old), np.inf)
     values, turn = np.linalg.eigh(squares)

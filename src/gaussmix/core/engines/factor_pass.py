@@ -157,11 +157,11 @@ class _Sums:
 
     def whitened(self, mixture: WhitenedMixture) -> tuple[FloatArray, FloatArray]:
         """Return the shifts and the scatter."""
-        axes = mixture.factors[:, :, 1:]
-        shares = (axes**2).sum(axis=1)  # g
-        first, products, squares = self.columns[:, 0], self.columns[:, 1:-1].transpose(0, 2, 1), self.columns[:, -1]
-        shifts = first - (axes @ self.along[:, :, None])[:, :, 0]
-        across = axes @ self.inner
-        diagonal = squares - (axes * (2 * products - across)).sum(axis=2)
-        cross = (products - across) * (1 - shares)[:, None, :]
-        return shifts, np.concatenate([diagonal[:, :, None], cross], axis=2)
+        axes = np.ascontiguousarray(mixture.factors[:, :, 1:].transpose(0, 2, 1))  # (k, q, d), as the products
+        shares = np.einsum("kqd,kqd->kq", axes, axes)  # g
+        first, products, squares = self.columns[:, 0], self.columns[:, 1:-1], self.columns[:, -1]
+        shifts = first - (self.along[:, None, :] @ axes)[:, 0]
+        across = self.inner @ axes
+        diagonal = squares - np.einsum("kqd,kqd->kd", axes, 2 * products - across)
+        cross = (products - across) * (1 - shares)[:, :, None]
+        return shifts, np.concatenate([diagonal[:, None, :], cross], axis=1).transpose(0, 2, 1).copy()
