@@ -82,9 +82,10 @@ def test_a_run_of_em_has_the_bits_of_passes_that_know_nothing():
             return NativeEngine(rows).accumulate(mixture, log_prior, rough=rough)
 
     update, start = FactorUpdate.of("auto", rows.var(axis=0)), random_model(1, apart=0.3)
-    fits = []
-    for engine in (NativeEngine(rows), Forgetful(rows)):
-        fits.append(fit_em(engine, update, start, None, max_iter=25, accelerator=FactorAccelerator(update)))
+    fits = [
+        fit_em(engine, update, start, None, max_iter=25, accelerator=FactorAccelerator(update))
+        for engine in (NativeEngine(rows), Forgetful(rows))
+    ]
     assert fits[0].objective == fits[1].objective
     assert (fits[0].mixture.covariance.roots == fits[1].mixture.covariance.roots).all()
 

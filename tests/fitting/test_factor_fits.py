@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from gaussmix import GaussianMixture
 from gaussmix.core.covariance import FACTOR_LETTERS, Factor, covariance_class
+from gaussmix.core.covariance.factor_maximum import factor_scatter
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.errors import DegenerateComponentWarning
 from gaussmix.core.rows import WeightedRows
@@ -91,7 +92,7 @@ def test_the_most_likely_factors_are_an_optimum_that_em_does_not_leave(letters, 
     assert deviance(again, covariances, counts) > deviance(best, covariances, counts) - 1e-4
     stepped = best
     for _ in range(20):
-        stepped = stepped.stepped(counts, factor_scatter(stepped, covariances, counts), np.full(d, 1e-4))[0]
+        stepped = stepped.stepped(counts, factor_scatter(covariances, counts, stepped.factors()), np.full(d, 1e-4))[0]
     assert_allclose(deviance(stepped, covariances, counts), deviance(best, covariances, counts), atol=1e-5)
 
 
@@ -100,16 +101,6 @@ def deviance(covariance, covariances, counts):
     dense = covariance.dense()
     traces = np.trace(np.linalg.solve(dense, covariances), axis1=1, axis2=2)
     return float(counts @ (np.linalg.slogdet(dense)[1] + traces))
-
-
-def factor_scatter(covariance, covariances, counts):
-    """Return the scatter of rows with given covariances, in the whitened units of factor covariances."""
-    parts = covariance.factors()
-    whitening = [np.diag(one[:, 0]) @ (np.eye(len(one)) - one[:, 1:] @ one[:, 1:].T) for one in parts]
-    inner = [n * w.T @ S @ w for n, w, S in zip(counts, whitening, covariances, strict=True)]
-    return np.array(
-        [np.column_stack([np.diag(one), one @ part[:, 1:]]) for one, part in zip(inner, parts, strict=True)]
-    )
 
 
 @pytest.mark.slow

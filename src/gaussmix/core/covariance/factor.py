@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from gaussmix.core.covariance.base import AbstractCovariance
-from gaussmix.core.covariance.factor_maximum import most_likely_factors, turned_to
+from gaussmix.core.covariance.factor_maximum import factor_scatter, most_likely_factors
 from gaussmix.core.covariance.factor_sums import FactorSums, next_loadings, next_noise
 from gaussmix.core.covariance.full import Full
 from gaussmix.core.covariance.triangular import lower_root
@@ -178,43 +178,17 @@ class Factor(AbstractCovariance):
         Factor
             Object of this class.
         """
-        shared_loadings, shared_noise, isotropic = (letter == "C" for letter in self.factor_letters)
-        some, noise, loadings = counts > 0, self.noise_variances.copy(), self.loadings.copy()
-        if shared_loadings and not shared_noise:
-            return self._repeated_steps(counts, covariances, least)
-        if shared_loadings:
-            one = np.tensordot(counts, covariances, 1)[None] / counts.sum()
-            few, spread = np.ones(1), np.zeros(self.n_components, dtype=np.int64)
-            new = most_likely_factors(
-                one, few, noise[:1], least, self.n_factors, shared_noise=True, isotropic=isotropic
-            )  # fmt: skip
-            return self.from_parts(new[0][spread], turned_to(new[1], loadings[:1])[spread])
-        noise[some], new_loadings = most_likely_factors(
-            covariances[some],
-            counts[some],
-            noise[some],
-            least,
-            self.n_factors,
-            shared_noise=shared_noise,
-            isotropic=isotropic,
+        if self.factor_letters[:2] == "CU":
+            covariance = self
+            for _ in range(_REPEATED_STEPS):
+                scatter = factor_scatter(covariances, counts, covariance.factors())
+                covariance = covariance.stepped(counts, scatter, least)[0]
+            return covariance
+        return self.from_parts(
+            *most_likely_factors(
+                covariances, counts, self.noise_variances, self.loadings, least, letters=self.factor_letters
+            )
         )
-        loadings[some] = turned_to(new_loadings, loadings[some])
-        if shared_noise:
-            noise[:] = noise[some.argmax()]
-        return self.from_parts(noise, loadings)
-
-    def _repeated_steps(self, counts: FloatArray, covariances: FloatArray, least: FloatArray) -> Self:
-        covariance = self
-        for _ in range(_REPEATED_STEPS):
-            whitening = covariance.factors()
-            scaled, axes = whitening[:, :, :1], whitening[:, :, 1:]
-            inner = scaled * covariances * scaled.transpose(0, 2, 1)
-            inner = inner - axes @ (axes.transpose(0, 2, 1) @ inner)
-            inner = inner - (inner @ axes) @ axes.transpose(0, 2, 1)
-            parts = [np.einsum("kii->ki", inner)[:, :, None], inner @ axes]
-            scatter = counts[:, None, None] * np.concatenate(parts, axis=2)
-            covariance = covariance.stepped(counts, scatter, least)[0]
-        return covariance
 
     def inflated(self, variances: FloatArray) -> "Factor":
         free = factor_class(FREE, self.n_factors)

@@ -67,28 +67,27 @@ def most_likely_factors(
     covariances: FloatArray,
     counts: FloatArray,
     noise: FloatArray,
+    loadings: FloatArray,
     least: FloatArray,
-    n_factors: int,
     *,
-    shared_noise: bool,
-    isotropic: bool,
+    letters: str,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the noise and the own loadings that maximize the likelihood of rows with given covariances.
+    """Return the noise and the loadings that maximize the likelihood of rows with given covariances.
 
     Parameters
     ----------
     covariances : (k, d, d) array
         Covariances of the rows of each component.
     counts : (k,) array
-        Positive numbers of rows.
+        Numbers of rows; components without rows keep their noise and loadings.
     noise : (k, d) array
         Variances of the noise to begin with.
+    loadings : (k, d, q) array
+        Loadings, to which the result is turned.
     least : (d,) array
         Least variances of the noise.
-    n_factors : int
-        q.
-    shared_noise, isotropic : bool
-        Whether the variances of the noise are those of all components, and equal in all columns.
+    letters : str
+        What components share (McNicholas and Murphy); not CUC or CUU.
 
     Returns
     -------
@@ -97,17 +96,33 @@ def most_likely_factors(
     loadings : (k, d, q) array
         Loadings.
     """
-    k, d = noise.shape
-    if isotropic:
-        least = np.full(d, least.max())
-    groups = [np.arange(k)] if shared_noise else [np.array([component]) for component in range(k)]
-    new, loadings = np.empty((k, d)), np.empty((k, d, n_factors))
+    some, isotropic = np.flatnonzero(counts > 0), letters[2] == "C"
+    least = np.full(noise.shape[1], least.max()) if isotropic else least
+    new_noise, new_loadings = noise.copy(), loadings.copy()
+    groups = [some] if letters[1] == "C" else some[:, None]
     for group in groups:
-        start = np.maximum(noise[group[0]], least)
-        profiles = _minimum(covariances[group], counts[group], start, least, n_factors, isotropic=isotropic)
-        for component, profile in zip(group, profiles, strict=True):
-            new[component], loadings[component] = profile.noise, profile.loadings
-    return new, loadings
+        given, rows, to = covariances[group], counts[group], group
+        if letters[0] == "C":
+            given, rows, to = np.tensordot(rows, given, 1)[None] / rows.sum(), np.ones(1), group[:1]
+        start = np.maximum(noise[to[0]], least)
+        profiles = _minimum(given, rows, start, least, loadings.shape[2], isotropic=isotropic)
+        new_noise[to] = profiles[0].noise
+        new_loadings[to] = _turned_to(np.stack([one.loadings for one in profiles]), loadings[to])
+    if letters[1] == "C":
+        new_noise[:] = new_noise[some[0]]
+    if letters[0] == "C":
+        new_loadings[:] = new_loadings[some[0]]
+    return new_noise, new_loadings
+
+
+def factor_scatter(covariances: FloatArray, counts: FloatArray, factors: FloatArray) -> FloatArray:
+    """Return the scatter (k, d, 1 + q) in the whitened units of factors for covariances (k, d, d) of rows."""
+    scaled, axes = factors[:, :, :1], factors[:, :, 1:]
+    inner = scaled * covariances * scaled.transpose(0, 2, 1)
+    inner = inner - axes @ (axes.transpose(0, 2, 1) @ inner)
+    inner = inner - (inner @ axes) @ axes.transpose(0, 2, 1)
+    parts = [np.einsum("kii->ki", inner)[:, :, None], inner @ axes]
+    return np.asarray(counts[:, None, None] * np.concatenate(parts, axis=2))
 
 
 def _minimum(
@@ -156,7 +171,7 @@ def _newton_step(gradient: FloatArray, hessian: FloatArray, free: BoolArray, *, 
     return step * min(1.0, _LONGEST / max(float(np.abs(step).max()), np.finfo(np.float64).tiny))
 
 
-def turned_to(loadings: FloatArray, before: FloatArray) -> FloatArray:
+def _turned_to(loadings: FloatArray, before: FloatArray) -> FloatArray:
     """Return loadings (k, d, q) after the rotations that bring them nearest to earlier ones (Schonemann 1966)."""
     left, _, right = np.linalg.svd(loadings.transpose(0, 2, 1) @ before)
     return np.asarray(loadings @ (left @ right))
