@@ -19,6 +19,7 @@
 #include "em/constants.hpp"
 #include "em/em_batch.hpp"
 #include "em/structures.hpp"
+#include "factor_bindings.hpp"
 #include "imaging/fractions.hpp"
 #include "imaging/random_field.hpp"
 #include "pass/distinct.hpp"
@@ -373,6 +374,7 @@ NB_MODULE(_native, module) {
   bind_cells(module);
   bind_conditional(module);
   bind_truncated(module);
+  bind_factors(module);
   module.def("em_constants", &em_constants, "Return the constants of compiled EM by name (cpp/em/constants.hpp).");
   module.def(
       "block_rows",

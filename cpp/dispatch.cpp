@@ -6,6 +6,7 @@
 
 #include "imaging/field_kernels.hpp"
 #include "imaging/fraction_kernels.hpp"
+#include "kernels/factor_kernels.hpp"
 #include "kernels/kernels.hpp"
 
 namespace gaussmix {
@@ -41,6 +42,7 @@ struct Compiled {
   const Kernels *exact, *rough;
   const FieldKernels* field;
   const FractionKernels* fractions;
+  const FactorKernels* factors;
 };
 
 int available(Compiled found[4]) {
@@ -49,10 +51,13 @@ int available(Compiled found[4]) {
   bool avx2 = false, avx512 = false;
   look_at_processor(avx2, avx512);
   if (avx512)
-    found[count++] = {&kernels_avx512, &kernels_avx512_single, &field_avx512_single, &fractions_avx512_single};
-  if (avx2) found[count++] = {&kernels_avx2, &kernels_avx2_single, &field_avx2_single, &fractions_avx2_single};
+    found[count++] = {&kernels_avx512, &kernels_avx512_single, &field_avx512_single, &fractions_avx512_single,
+                      &factor_avx512};
+  if (avx2)
+    found[count++] = {&kernels_avx2, &kernels_avx2_single, &field_avx2_single, &fractions_avx2_single, &factor_avx2};
 #endif
-  found[count++] = {&kernels_baseline, &kernels_baseline_single, &field_baseline_single, &fractions_baseline_single};
+  found[count++] = {&kernels_baseline, &kernels_baseline_single, &field_baseline_single, &fractions_baseline_single,
+                    &factor_baseline};
   return count;
 }
 
@@ -69,6 +74,7 @@ Compiled selected = best();
 const Kernels& selected_kernels(bool rough) { return rough ? *selected.rough : *selected.exact; }
 const FieldKernels& selected_field_kernels() { return *selected.field; }
 const FractionKernels& selected_fraction_kernels() { return *selected.fractions; }
+const FactorKernels& selected_factor_kernels() { return *selected.factors; }
 
 int instruction_sets(const char* names[4]) {
   Compiled found[4];

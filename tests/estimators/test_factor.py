@@ -152,7 +152,8 @@ def test_other_starts(X, init_params):
 
 
 def test_warm_start_goes_on(X):
-    model = GaussianMixture(K, covariance_type="factor", n_factors=Q, random_state=0, max_iter=2, warm_start=True)
+    options = {"covariance_type": "factor", "n_factors": Q, "init_params": np.arange(len(X)) % K}
+    model = GaussianMixture(K, **options, random_state=0, max_iter=2, warm_start=True)
     with pytest.warns(UserWarning, match="did not converge"):
         first = model.fit(X).score(X)
     assert model.set_params(max_iter=100).fit(X).score(X) > first

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from gaussmix import GaussianMixture
 from gaussmix.core.covariance import FACTOR_LETTERS, Factor, covariance_class
+from gaussmix.core.covariance.factor_maximum import factor_scatter
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.errors import DegenerateComponentWarning
 from gaussmix.core.rows import WeightedRows
@@ -38,10 +39,15 @@ def started(X, letters, n_components=3, n_factors=2):
     return factor_start(data, rng.integers(0, n_components, len(X)), structure, n_components, rng)
 
 
+def update_by_steps(X):
+    return FactorUpdate(least_noise=LEAST_NOISE * X.var(axis=0), by_steps=True)
+
+
+@pytest.mark.parametrize("by_steps", [True, False])
 @pytest.mark.parametrize("letters", FACTOR_LETTERS)
-def test_no_step_lowers_the_likelihood(letters):
+def test_no_step_lowers_the_likelihood(letters, by_steps):
     X = simulated()
-    update = FactorUpdate.of("auto", X.var(axis=0))
+    update = update_by_steps(X) if by_steps else FactorUpdate.of("auto", X.var(axis=0))
     fit = fit_em(NativeEngine(X), update, started(X, letters), None, max_iter=60)
     gains = np.diff([record.log_likelihood for record in fit.history])
     assert (gains > -1e-12).all()
@@ -51,7 +57,7 @@ def test_no_step_lowers_the_likelihood(letters):
 @pytest.mark.parametrize("letters", FACTOR_LETTERS)
 def test_accelerated_steps_never_lower_the_likelihood(letters):
     X = simulated(1, apart=0.5)
-    update = FactorUpdate.of("auto", X.var(axis=0))
+    update = update_by_steps(X)
     start, rule = started(X, letters), RemainingGain(1e-3)
     plain = fit_em(NativeEngine(X), update, start, rule, max_iter=3000)
     fast = fit_em(NativeEngine(X), update, start, rule, max_iter=3000, accelerator=FactorAccelerator(update))
@@ -60,6 +66,52 @@ def test_accelerated_steps_never_lower_the_likelihood(letters):
     assert (np.diff([record.log_likelihood for record in fast.history]) > -1e-11).all()
     if letters in ("UUU", "CUU"):  # where plain EM is slow
         assert fast.n_passes < 0.7 * plain.n_passes
+
+
+@pytest.mark.parametrize("letters", ["UUU", "UUC", "UCU", "CUU", "CCU"])
+def test_the_maximum_over_the_factors_needs_fewer_steps_than_em(letters):
+    X = simulated(2, d=6, q=1, apart=1.5)
+    start, rule = started(X, letters, n_factors=1), RemainingGain(1e-3)
+    updates = (FactorUpdate.of("auto", X.var(axis=0)), update_by_steps(X))
+    most, steps = (fit_em(NativeEngine(X), update, start, rule, max_iter=2000) for update in updates)
+    assert most.stop.is_converged
+    assert most.objective > steps.objective - 1e-3
+    assert most.n_passes < steps.n_passes
+
+
+@pytest.mark.parametrize("letters", ["UUU", "UUC", "UCU", "UCC", "CCU", "CCC"])
+@pytest.mark.parametrize(("d", "n_factors"), [(4, 1), (6, 2), (9, 3)])
+def test_the_most_likely_factors_are_an_optimum_that_em_does_not_leave(letters, d, n_factors):
+    structure = covariance_class(f"factor-{letters}({n_factors})")
+    rng = np.random.default_rng(d)
+    rows = [simulated(seed, n=400, d=d, q=n_factors, k=1) for seed in range(2)]
+    covariances, counts = np.array([np.cov(one.T, bias=True) for one in rows]), np.array([400.0, 300.0])
+    start = structure.from_parts(np.ones((2, d)), rng.standard_normal((2, d, n_factors)))
+    best = start.most_likely(counts, covariances, np.full(d, 1e-4))
+    again = best.most_likely(counts, covariances, np.full(d, 1e-4))
+    assert deviance(again, covariances, counts) > deviance(best, covariances, counts) - 1e-4
+    stepped = best
+    for _ in range(20):
+        stepped = stepped.stepped(counts, factor_scatter(covariances, counts, stepped.factors()), np.full(d, 1e-4))[0]
+    assert_allclose(deviance(stepped, covariances, counts), deviance(best, covariances, counts), atol=1e-5)
+
+
+def deviance(covariance, covariances, counts):
+    """Return ``sum_k N_k [log det Sigma + tr(inverse(Sigma) S)]``."""
+    dense = covariance.dense()
+    traces = np.trace(np.linalg.solve(dense, covariances), axis1=1, axis2=2)
+    return float(counts @ (np.linalg.slogdet(dense)[1] + traces))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_the_search_of_as_many_factors_as_columns_but_one_is_that_of_the_full_model(seed):
+    X = simulated(seed, n=400, d=5, q=1, k=3, apart=1.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateComponentWarning)
+        full = GaussianMixture(3, random_state=0).fit(X)
+        model = GaussianMixture(3, covariance_type="factor", n_factors=4, random_state=0).fit(X)
+    assert model.score(X) * len(X) > full.score(X) * len(X) - 1e-2
 
 
 @pytest.mark.parametrize(("seed", "n_factors"), [(0, 1), (1, 2), (2, 3), (3, 5)])

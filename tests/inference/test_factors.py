@@ -38,6 +38,7 @@ def test_bootstrap_of_distant_clusters_is_that_of_full_covariances(kind):
         assert_allclose(ours.means, full.means[:, order], atol=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:.*less noise than the least variance")  # of one fold
 @pytest.mark.parametrize("model", [MODEL, MODEL.mixture_], ids=["estimator", "mixture"])
 @pytest.mark.parametrize("start", ["warm", "cold"])
 def test_cross_validation_is_that_of_separate_fits(model, start):

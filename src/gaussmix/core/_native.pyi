@@ -1,5 +1,8 @@
 """The compiled core: passes over rows, batched EM, images (cpp/README.md)."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gaussmix.core.typing import FloatArray, IntArray, Rows, SmallIntArray
 
 def accumulate(
@@ -65,6 +68,40 @@ def accumulate_truncated(
     rebuilt: SmallIntArray | None,
 ) -> tuple[int, int]:
     """Add the sums of one truncated pass, replace the candidates, and return the number of scores and of strays."""
+
+def accumulate_factors(
+    rows: Rows,
+    row_weights: FloatArray | None,
+    log_prior: FloatArray | None,
+    offsets: FloatArray,
+    means: FloatArray,
+    factors: FloatArray,
+    least: NDArray[np.float32] | None,
+    best: SmallIntArray | None,
+    moves: FloatArray,
+    scales: FloatArray,
+    next_least: NDArray[np.float32] | None,
+    next_best: SmallIntArray | None,
+    totals: FloatArray,
+    counts: FloatArray,
+    along: FloatArray,
+    inner: FloatArray,
+    columns: FloatArray,
+) -> None:
+    """Write the sums of a pass for factor covariances (cpp/factor/factor.hpp)."""
+
+def score_factors(
+    rows: Rows,
+    log_prior: FloatArray | None,
+    offsets: FloatArray,
+    means: FloatArray,
+    factors: FloatArray,
+    scores: FloatArray,
+) -> None:
+    """Write the scores of rows for factor covariances."""
+
+def factor_block_rows(n_components: int, n_factors: int) -> int:
+    """Return the number of rows whose sums are formed on their own."""
 
 def chain_components(neighbors: SmallIntArray, order: SmallIntArray) -> None:
     """Fill an order of the components in which neighbors are near each other."""

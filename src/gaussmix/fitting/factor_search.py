@@ -1,26 +1,28 @@
 """Search for the best mixture of factor analyzers."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance import AbstractCovariance, Diagonal, Factor, Full
 from gaussmix.core.engines import AbstractEngine, NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import AbstractAccelerator
 from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.degeneracy import examine_factors
-from gaussmix.fitting.em import Fit
+from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.factor_acceleration import FactorAccelerator
-from gaussmix.fitting.factor_starts import draw_factor_starts
-from gaussmix.fitting.factor_step import FactorUpdate
+from gaussmix.fitting.factor_starts import draw_factor_starts, factor_start
+from gaussmix.fitting.factor_step import FactorUpdate, takes_full_sums
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import LAST, Multistart, SearchSettings
-from gaussmix.fitting.runs import FittedRun, Run
+from gaussmix.fitting.multistart import LAST, SHORT, Multistart, SearchSettings
+from gaussmix.fitting.prior import WEAKEST, Prior
+from gaussmix.fitting.runs import AGREED, FittedRun, Run, ranked
 from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.search import MOST_PAIRS, find_optimum
 from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.stopping import RemainingGain, Stop, StoppingRule
 
@@ -43,9 +45,30 @@ class FactorMultistart(Multistart):
         accelerator: AbstractAccelerator | None = None,
     ) -> Fit:
         assert isinstance(self.update, FactorUpdate)
+        update = replace(self.update, by_steps=True) if max_iter <= SHORT else self.update
         if accelerator is None and rule and self.settings.accelerate:
-            accelerator = FactorAccelerator(self.update)
-        return super()._fit(engine, mixture, max_iter, rule, earlier, accelerator)
+            accelerator = FactorAccelerator(update)
+        return fit_em(
+            engine,
+            update,
+            mixture,
+            rule,
+            max_iter=min(max_iter, self.settings.max_iter),
+            accelerator=accelerator,
+            earlier=earlier,
+            run=EMRun(max(self.n_runs - 1, 0), self.began, self.settings.deadline, self.settings.watch),
+        )
+
+    def race_of_all(self, starts: Iterable[Mixture]) -> list[Run]:
+        """Run one start after the other to convergence until some agree."""
+        runs: list[Run] = []
+        for start in self.in_time(starts):
+            assert isinstance(start, Mixture)
+            runs.append(self.go_on(self.run(start, SHORT, rule=self.near), LAST))
+            best = ranked(runs)
+            if best[0].n_starts >= AGREED and not self.settings.all_starts:
+                break
+        return best
 
     def _record(self, fit: Fit) -> Run:
         run = FittedRun(examine_factors(fit.mixture, fit.moments.counts), fit)
@@ -87,6 +110,7 @@ def find_factor_optimum(
     SearchResult
         The result, with components in order of descending weight.
     """
+    assert issubclass(structure, Factor)
     streams = _streams(seed)
     enough = max(_ENOUGH_NUMBERS // engine.n_features, _LEAST_PER_COMPONENT * n_components)
     limit = min(_MOST_ROWS, enough)
@@ -102,7 +126,11 @@ def find_factor_optimum(
     runs: list[Run] = []
     try:
         starts = draw_factor_starts(data, structure, n_components, n_starts, streams)
-        runs = search.race_in_order(starts, must_be_sound=False)
+        if takes_full_sums(structure, data.rows.n_features) and data.rows.n_rows * n_components <= MOST_PAIRS:
+            others = _starts_of_others(search, structure, n_components, seed) if n_components > 1 else ()
+            runs = search.race_of_all(itertools.chain(others, starts))
+        else:
+            runs = search.race_in_order(starts, must_be_sound=False)
         found = runs[0]
         reached = found if all_rows else last.run(found.mixture, min(LAST, settings.max_iter))
         best = last.go_on(reached, settings.max_iter, rule=settings.rule)
@@ -116,6 +144,31 @@ def find_factor_optimum(
     optima = [run.fit.moments.log_likelihood for run in runs for _ in range(max(run.n_starts, 1))]
     fit, soundness = best.fit.reordered(order), best.soundness.reordered(order)
     return SearchResult.of(fit, update, soundness, optima, found.fit, None)
+
+
+def _starts_of_others(
+    search: FactorMultistart, structure: type[Factor], n_components: int, seed: int
+) -> Iterator[Mixture]:
+    """Yield starts from the optima of full and of diagonal covariances, with the most likely factors of these."""
+    assert isinstance(search.update, FactorUpdate)
+    settings = replace(search.settings, watch=None, checkpoint=None)
+    for other in (Full, Diagonal):
+        found = find_optimum(
+            NativeEngine.of(search.data.rows),
+            other,
+            n_components,
+            lambda sample, root: MaximumLikelihood(prior=Prior.chen_tan(WEAKEST, root)),
+            settings,
+            seed,
+        ).fit
+        if found.stop is Stop.INTERRUPTED:
+            raise KeyboardInterrupt
+        labels = search.engine.score_rows(found.mixture.whitened(), "labels")
+        start = factor_start(search.data, labels, structure, n_components, np.random.default_rng(seed))
+        assert isinstance(start.covariance, Factor)
+        dense = found.mixture.covariance.dense()
+        covariance = start.covariance.most_likely(found.moments.counts, dense, search.update.least_noise)
+        yield found.mixture.with_components(found.mixture.weights, found.mixture.means, covariance)
 
 
 def _streams(seed: int) -> Iterator[np.random.Generator]:

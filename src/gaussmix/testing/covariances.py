@@ -4,6 +4,7 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
 
 from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance
+from gaussmix.core.covariance.factor import refuse_factors
 from gaussmix.core.covariance.full import Full
 from gaussmix.core.forms import FORMS
 from gaussmix.core.typing import FloatArray
@@ -22,7 +23,14 @@ def check_covariance(structure: type[AbstractCovariance]) -> None:
     ----------
     structure : subclass of AbstractCovariance
         The structure; it need not be registered.
+
+    Raises
+    ------
+    ValueError
+        If the structure has factors: its scatter has a meaning together with its factors only, and these are not
+        triangular. `check_factor_passes` checks its passes.
     """
+    refuse_factors(structure, "check_covariance")
     for n_components, n_features in SIZES:
         rng = np.random.default_rng(n_components * 10 + n_features)
         covariance = random_covariance(structure, n_components, n_features, rng)

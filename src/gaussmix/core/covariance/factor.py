@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from gaussmix.core.covariance.base import AbstractCovariance
+from gaussmix.core.covariance.factor_maximum import factor_scatter, most_likely_factors
 from gaussmix.core.covariance.factor_sums import FactorSums, next_loadings, next_noise
 from gaussmix.core.covariance.full import Full
 from gaussmix.core.covariance.triangular import lower_root
@@ -25,6 +26,7 @@ FACTOR_LETTERS = ("CCC", "CCU", "CUC", "CUU", "UCC", "UCU", "UUC", "UUU")
 """The letters of the eight structures."""
 
 _NAME = re.compile(r"factor(?:-([CU]{3}))?\((\d{1,6})\)")
+_REPEATED_STEPS = 10
 _MOST_DENSE = 2**28  # numbers of full matrices: 2 GB
 
 
@@ -156,6 +158,38 @@ class Factor(AbstractCovariance):
         gain -= sums.value(self.loadings, self.noise_variances, plain)
         return self.from_parts(noise, loadings @ np.linalg.cholesky(spread)), gain
 
+    def most_likely(self, counts: FloatArray, covariances: FloatArray, least: FloatArray) -> Self:
+        """Return the covariances that maximize the likelihood of rows with given covariances, within a bound.
+
+        If the loadings alone are shared, which leaves no maximum in closed form for given noise, these are several
+        steps of EM.
+
+        Parameters
+        ----------
+        counts : (k,) array
+            Numbers of rows; components without rows stay as they are.
+        covariances : (k, d, d) array
+            Covariances of the rows of each component.
+        least : (d,) array
+            Least variances of the noise.
+
+        Returns
+        -------
+        Factor
+            Object of this class.
+        """
+        if self.factor_letters[:2] == "CU":
+            covariance = self
+            for _ in range(_REPEATED_STEPS):
+                scatter = factor_scatter(covariances, counts, covariance.factors())
+                covariance = covariance.stepped(counts, scatter, least)[0]
+            return covariance
+        return self.from_parts(
+            *most_likely_factors(
+                covariances, counts, self.noise_variances, self.loadings, least, letters=self.factor_letters
+            )
+        )
+
     def inflated(self, variances: FloatArray) -> "Factor":
         free = factor_class(FREE, self.n_factors)
         return free.from_parts(self.noise_variances + variances, self.loadings)
@@ -280,10 +314,11 @@ class Factor(AbstractCovariance):
         return lower_root(self.dense())
 
     def dense_factors(self) -> FloatArray:
-        return self._full.dense_factors()
+        return self.full.dense_factors()
 
     @cached_property
-    def _full(self) -> Full:
+    def full(self) -> Full:
+        """The same covariances as dense matrices."""
         return self.promote_to(Full)
 
     def marginal(self, features: Sequence[int]) -> AbstractCovariance:
@@ -303,7 +338,7 @@ class Factor(AbstractCovariance):
     def rescale(self, root: FloatArray) -> AbstractCovariance:
         scales = root if root.ndim == 1 else root.diagonal()
         if root.ndim == 2 and (root != np.diag(scales)).any():
-            return self._full.rescale(root)
+            return self.full.rescale(root)
         roots = self.roots * scales[:, None]
         roots[:, :, 0] = np.abs(roots[:, :, 0])
         equal = bool((np.abs(scales) == np.abs(scales[0])).all())
@@ -319,10 +354,10 @@ class Factor(AbstractCovariance):
     def relative_variances(
         self, weights: FloatArray, target_root: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        return self._full.relative_variances(weights, target_root)
+        return self.full.relative_variances(weights, target_root)
 
     def merge_costs(self, first: IntArray, second: IntArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:
-        return self._full.merge_costs(first, second, counts, shifts)
+        return self.full.merge_costs(first, second, counts, shifts)
 
     def with_average(self, component: int, weights: FloatArray) -> Self:
         raise NotImplementedError("the average of factor covariances has more factors")

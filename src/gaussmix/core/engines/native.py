@@ -13,6 +13,7 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.engines.base import AbstractEngine
+from gaussmix.core.engines.factor_lengths import FactorLengths
 from gaussmix.core.engines.factor_pass import accumulate_factors, score_factor_rows
 from gaussmix.core.engines.pass_sums import SEGMENT_ROWS, PassSums
 from gaussmix.core.file_pages import FilePages, pieces, rows_of_piece, tell_pass
@@ -79,6 +80,7 @@ class NativeEngine(AbstractEngine):
     """
 
     _incomplete = False  # whether rows may have missing values or measurement errors
+    _lengths: FactorLengths | None = None  # of the latest pass for factor covariances
     _errors: FloatArray | None = None  # of each row, as the compiled code reads them (cpp/pass/pass.hpp)
 
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
@@ -132,7 +134,8 @@ class NativeEngine(AbstractEngine):
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
     ) -> Moments:
         if mixture.form == "factor":
-            return accumulate_factors(self._exact_rows, mixture, log_prior)
+            moments, self._lengths = accumulate_factors(self._exact_rows, mixture, log_prior, self._lengths)
+            return moments
         rough = rough and self.rough_helps and mixture.degrees_of_freedom is None
         plan = plan_pass(mixture, self.n_rows, self.greatest if rough else None)
         sums, begun = PassSums(mixture), None
