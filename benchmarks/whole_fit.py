@@ -60,18 +60,18 @@ class Clock:
     stack: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
-        """Put the clock into the engine, and into the call of the ladder."""
+        """Put the clock into the engine, and into the call that ends the search on the first sample."""
         import gaussmix.fitting.search as search
 
         for name, counter in (("accumulate", "accumulated"), ("score_rows", "scored"), ("sample_rows", "drawn")):
             setattr(NativeEngine, name, self._timed(getattr(NativeEngine, name), counter))
-        climb = search.climb
+        finish = search._finish_on_all_rows
 
         def climbing(*arguments: Any) -> Any:
             self.climbing, self.seconds_before = time.process_time(), self.seconds
-            return climb(*arguments)
+            return finish(*arguments)
 
-        search.climb = climbing
+        search._finish_on_all_rows = climbing
 
     def _timed(self, method: Callable[..., Any], counter: str) -> Callable[..., Any]:
         def timed(engine: NativeEngine, *arguments: Any, **options: Any) -> Any:

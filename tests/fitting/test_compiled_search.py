@@ -4,6 +4,7 @@ import itertools
 import math
 import signal
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -296,3 +297,17 @@ def test_wide_rows_and_priors_on_means_are_left_to_python(form):
     assert CompiledRows.can_hold(structure, 96, MaximumLikelihood())
     assert not CompiledRows.can_hold(structure, 97, MaximumLikelihood())
     assert not CompiledRows.can_hold(structure, 3, means)
+
+
+@every_model
+@pytest.mark.parametrize("name", ["blobs", "iris"])
+def test_compiled_splits_serve_a_search_in_python(name, letters):
+    rows, k = TABLES[name]
+    reference, compiled = searches(rows, letters, k)
+    split = replace(reference, splitter=compiled.rows)
+    start = next(draw_starts(reference.data, MODELS[letters], k, range(1), streams(0)))
+    run = reference.run(start, 500)
+    moves = [list(itertools.islice(search.moves(run), 4)) for search in (reference, split)]
+    assert len(moves[0]) == len(moves[1]) > 0
+    ends = [max(one.objective for one in reference.short_runs(some, 10)) for some in moves]
+    assert ends[1] == pytest.approx(ends[0], abs=5.0)

@@ -170,13 +170,15 @@ class CompiledRows:
         state = np.empty(self.native.state_size)
         return state if self.native.start(labels, state) else None
 
-    def state_of(self, mixture: Mixture) -> FloatArray:
-        """Return the state of a mixture, before its pass."""
+    def state_of(self, mixture: Mixture, counts: FloatArray | None = None) -> FloatArray:
+        """Return the state of a mixture, before its pass; moves need the counts (k,) of a pass."""
         state = np.full(self.native.state_size, np.nan)
         means = np.ldexp(mixture.means - self.center, -self.exponent)
         roots = np.ldexp(mixture.covariance.roots, -self.exponent)
         for place, part in zip(self._places, (mixture.weights, means.ravel(), roots.ravel()), strict=False):
             state[place] = part
+        if counts is not None:
+            state[self._places[3]] = counts
         return state
 
     def mixture_of(self, state: FloatArray) -> Mixture:

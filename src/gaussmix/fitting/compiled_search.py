@@ -20,7 +20,7 @@ from gaussmix.fitting.degeneracy import REPEATED, Soundness, examine, is_clearly
 from gaussmix.fitting.em import Fit, Progress, Record
 from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Start
 from gaussmix.fitting.runs import Run
-from gaussmix.fitting.split_merge import merge_costs, ranked_moves
+from gaussmix.fitting.split_merge import compiled_moves
 from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
 
 _STOPS = {
@@ -156,14 +156,7 @@ class CompiledSearch(Multistart):
         return super().go_on(run, self.settings.max_iter, rule=rule)
 
     def moves(self, run: Run) -> Iterator[Start]:
-        state = self._state(run)
-        gains, halves = self.rows.split(state)
-        unsound = run.soundness.unsound
-        splits = {at: float(gains[at]) for at in np.flatnonzero(~unsound & np.isfinite(gains)).tolist()}
-        for *pair, component in ranked_moves(merge_costs(run.mixture, run.counts), splits, unsound):
-            moved = self.rows.moved(state, halves, (pair[0], pair[1]), component)
-            if moved is not None:
-                yield moved
+        return compiled_moves(self.rows, self._state(run), run.mixture, run.counts, run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
         state = self._state(run)

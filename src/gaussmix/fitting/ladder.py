@@ -18,6 +18,9 @@ from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.stopping import RemainingGain
 from gaussmix.fitting.surrogate import SurrogateAccelerator
 
+MANY_ROWS = 2_000_000
+"""Minimum number of rows whose passes take so long that runs on a sample pay; usual acceleration has more passes."""
+
 _AHEAD = 0.02  # nats for each parameter; the optima of a sample and of all rows differ by half a nat for each
 _LARGE, _ROWS_PER_PARAMETER, _QUICK = 16, 20, 8  # all rows to a sample, its rows, iterations: larger ones do not help
 _LEVEL = 1 << 32  # number of the first random stream, apart from those of starts
@@ -58,8 +61,8 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
     """Improve an optimum of a sample on growing samples, and then on all rows.
 
     A sample is left when what is ahead there is below its sampling error. Moves repair components that a sample shows
-    to be degenerate. The run on all rows is accelerated by the last sample, which is smaller than the largest one if EM
-    converges quickly.
+    to be degenerate. The run on all rows, if they are many, is accelerated by the last sample, which is smaller than
+    the largest one if EM converges quickly.
 
     Parameters
     ----------
@@ -88,8 +91,8 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
         is_large = size >= max(ladder.engine.n_rows // _LARGE, _ROWS_PER_PARAMETER * mixture.n_parameters)
         if is_large and n_iter <= _QUICK:
             break
-    is_normal = mixture.degrees_of_freedom is None  # sums of t distributions do not determine the step
-    accelerator = _accelerator(last, ladder.engine.weight, sample) if settings.accelerate and is_normal else None
+    may_propose = mixture.degrees_of_freedom is None and ladder.engine.n_rows >= MANY_ROWS  # t: sums are not the step
+    accelerator = _accelerator(last, ladder.engine.weight, sample) if settings.accelerate and may_propose else None
     best = last.run(mixture, settings.max_iter, rule=settings.rule, accelerator=accelerator)
     if other is not None:
         short = last.run(other, SHORT)

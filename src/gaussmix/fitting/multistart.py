@@ -16,12 +16,13 @@ from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.fitting.acceleration import AbstractAccelerator, Accelerator
 from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.checkpoint import Checkpoint
+from gaussmix.fitting.compiled_rows import CompiledRows
 from gaussmix.fitting.degeneracy import examine, find_lost, rows_needed
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.runs import AGREED, SAME, FittedRun, Run, ranked, with_fit
 from gaussmix.fitting.sample import Sample
-from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose_swaps
+from gaussmix.fitting.split_merge import compiled_moves, propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 from gaussmix.fitting.wide_starts import is_same_start
 
@@ -125,6 +126,10 @@ class Multistart:
         Engine with some of the rows, whose weights sum to those of all of them, for the first iterations of a start.
     early : Run or None
         The best run on these rows so far, for interruptions before there is a run on all rows of the engine.
+    of_starts : Sample or None
+        These rows, from which starts are made; by default ``data``.
+    splitter : CompiledRows or None
+        The rows of ``data``, for splits in compiled code.
     """
 
     engine: AbstractEngine
@@ -140,6 +145,8 @@ class Multistart:
     same: float = SAME
     few: AbstractEngine | None = None
     early: Run | None = None
+    of_starts: Sample | None = None
+    splitter: CompiledRows | None = None
 
     def race(self, starts: Iterable[Start]) -> list[Run]:
         """Run all starts for a few iterations, the best third for more, and the best two to convergence.
@@ -154,7 +161,8 @@ class Multistart:
         longer = dict(zip(map(id, some), self.longer_runs(some, LONGER), strict=True))
         early = ranked(longer.values())
         if early[0].has_agreement and not self.settings.all_starts:
-            return ranked([self.go_on(early[0], LAST), *self._carry(kept, early[:1])])
+            first = self.go_on(early[0], LAST)
+            return ranked([first, *self._carry(kept, early[:1], first)])
         runs = ranked([*short, *self.short_runs(starts)])
         n_longer = math.ceil(len(runs) / 3)
         del short, runs[max(n_longer, _FINISHERS + _MORE_FINISHERS) :]  # the others would only need memory
@@ -168,17 +176,20 @@ class Multistart:
             if is_sound or time.perf_counter() > self.settings.deadline:
                 break
             finished.append(self.go_on(run, LAST))
-        return ranked([*finished, *self._carry(kept, [*best[:_FINISHERS], *finished])])
+        return ranked([*finished, *self._carry(kept, [*best[:_FINISHERS], *finished], ranked(finished)[0])])
 
-    def _carry(self, run: Run, others: list[Run]) -> list[Run]:
+    def _carry(self, run: Run, others: list[Run], best: Run) -> list[Run]:
         """Run a start to convergence if no other run has its objective; it does not count as a sign of agreement.
 
-        The iterations that scikit-learn makes are those of plain EM: accelerated ones could lead to another optimum.
+        The iterations that scikit-learn makes are those of plain EM: accelerated ones could lead to another optimum. If
+        they are made on some of the rows, the run is abandoned when it is clearly below the best one.
         """
         (plain,) = self.longer_runs([run], _PLAIN)
         for _ in range(_MORE_PLAIN):
             if abs(plain.fit.change) >= _SLOW:
                 (plain,) = self.longer_runs([plain], _PLAIN)
+        if self.few is not None:
+            return [replace(self.go_on(plain, LAST, to_beat=best), n_starts=0)]
         if any(abs(plain.objective - other.objective) <= SAME for other in others):
             return []
         return [replace(self.go_on(plain, LAST), n_starts=0)]
@@ -267,8 +278,6 @@ class Multistart:
     def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
         """Run a few iterations of plain EM from each start; their likelihoods rank starts better than those before."""
         mixtures = [self.update.prepared(start) for start in starts if isinstance(start, Mixture)]
-        if self.few is not None:
-            return [self._run_of_few(self.few, mixture, n_iter) for mixture in mixtures]
         return self._runs_of(mixtures, n_iter)
 
     def _run_of_few(self, few: AbstractEngine, mixture: Mixture, n_iter: int) -> Run:
@@ -281,6 +290,8 @@ class Multistart:
         return run
 
     def _runs_of(self, mixtures: list[Mixture], n_iter: int) -> list[Run]:
+        if self.few is not None:
+            return [self._run_of_few(self.few, mixture, n_iter) for mixture in mixtures]
         n_pairs = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)
         if len(mixtures) < 2 or n_pairs > _FEW_PAIRS or not self.update.may_stack(mixtures[0]):
             runs = []
@@ -383,6 +394,12 @@ class Multistart:
 
     def moves(self, run: Run) -> Iterator[Start]:
         """Yield starts after split-and-merge moves from a run."""
+        if self.splitter is not None:
+            rows, counts = self.splitter, run.counts
+            states = compiled_moves(
+                rows, rows.state_of(run.mixture, counts), run.mixture, counts, run.soundness.unsound
+            )
+            return map(rows.mixture_of, states)
         return propose_moves(self.data, run.mixture, run.fit.moments, self.update.of_parts, run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:

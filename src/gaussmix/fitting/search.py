@@ -106,7 +106,9 @@ def find_optimum(
         reference = _economical(reference, structure, n_components)
     search = _compiled(reference, structure, n_components) or reference
     normal = _compiled_normal(reference, structure, n_components)
-    last = reference if all_rows else replace(reference, engine=engine, same=SAME, few=None)
+    last = reference
+    if not all_rows:
+        last = replace(reference, engine=engine, same=SAME, few=None, of_starts=None, splitter=None)
     ladder = Ladder(engine, data.as_observed, largest, seed)
     kind, checkpoint = MixtureFormat(structure, background), None if all_rows else settings.checkpoint
     runs: list[Run] = []
@@ -151,11 +153,14 @@ def _economical(reference: Multistart, structure: type[AbstractCovariance], n_co
     n_parameters = n_components * (1 + d) + structure.count_parameters(n_components, d)
     nats = min(max(_NEAR_IN_SAMPLE.nats, _PER_PARAMETER * n_parameters), _MOST_NATS)
     limit = max(data.rows.n_rows // _FEW, _ENOUGH * n_components * rows_needed(structure.letters, d))
-    few = None
+    economical = replace(reference, near=RemainingGain(nats), same=nats)
+    if CompiledRows.can_hold(structure, d, reference.update):
+        economical.splitter = CompiledRows.of(data, structure, n_components, reference.update, reference.target_root)
     if 2 * limit <= data.rows.n_rows:
         some = draw_rows(data.rows, limit, np.random.default_rng(0))
-        few = engine_for(replace(some, weights=some.explicit_weights * (data.rows.total / some.total)))
-    return replace(reference, near=RemainingGain(nats), same=nats, few=few)
+        economical.few = engine_for(replace(some, weights=some.explicit_weights * (data.rows.total / some.total)))
+        economical.of_starts = Sample.of(some, structure.form)
+    return economical
 
 
 def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_components: int) -> CompiledSearch | None:
@@ -274,7 +279,7 @@ def _explore(
         elif search.update.initial_degrees is not None:
             starts = draw_tail_starts(data, structure, n_components, some, streams, _copied(state))
         else:
-            starts = draw_starts(data, structure, n_components, some, streams, _copied(state))
+            starts = draw_starts(search.of_starts or data, structure, n_components, some, streams, _copied(state))
         raced = search.race(starts)
         rng = next(streams)
         if found is None or raced[0].beats(found):

@@ -17,6 +17,7 @@ from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import BoolArray, FloatArray
+from gaussmix.fitting.compiled_rows import CompiledRows
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.sample import Sample, cluster, kurtosis_axes
@@ -63,6 +64,18 @@ def propose_moves(
         moved[:, j] = responsibilities[:, component] * splits[component][1]
         moved[:, component] -= moved[:, j]
         yield start_from_responsibilities(data, moved, type(mixture.covariance))
+
+
+def compiled_moves(
+    rows: CompiledRows, state: FloatArray, mixture: Mixture, counts: FloatArray, unsound: BoolArray
+) -> Iterator[FloatArray]:
+    """Yield the states of `propose_moves` from compiled code, for a state with the counts (k,) of its pass."""
+    gains, halves = rows.split(state)
+    splits = {at: float(gains[at]) for at in np.flatnonzero(~unsound & np.isfinite(gains)).tolist()}
+    for i, j, component in ranked_moves(merge_costs(mixture, counts), splits, unsound):
+        moved = rows.moved(state, halves, (i, j), component)
+        if moved is not None:
+            yield moved
 
 
 def ranked_moves(costs: FloatArray, gains: dict[int, float], unsound: BoolArray) -> list[tuple[int, int, int]]:
