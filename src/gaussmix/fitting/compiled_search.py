@@ -20,7 +20,7 @@ from gaussmix.fitting.degeneracy import REPEATED, Soundness, examine, is_clearly
 from gaussmix.fitting.em import Fit, Progress, Record
 from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Start
 from gaussmix.fitting.runs import Run
-from gaussmix.fitting.split_merge import merge_costs, ranked_moves
+from gaussmix.fitting.split_merge import draw_swaps, merge_losses, ranked_moves, ranked_transfers
 from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
 
 _STOPS = {
@@ -160,16 +160,19 @@ class CompiledSearch(Multistart):
         gains, halves = self.rows.split(state)
         unsound = run.soundness.unsound
         splits = {at: float(gains[at]) for at in np.flatnonzero(~unsound & np.isfinite(gains)).tolist()}
-        for *pair, component in ranked_moves(merge_costs(run.mixture, run.counts), splits, unsound):
+        losses = merge_losses(run.mixture, run.mixture.responsibilities(self.data.rows.values), self.data.rows.weights)
+        for *pair, component in ranked_moves(losses, splits, unsound):
             moved = self.rows.moved(state, halves, (pair[0], pair[1]), component)
+            if moved is not None:
+                yield moved
+        for component, half, to in ranked_transfers(losses, splits):
+            moved = self.rows.transferred(state, halves, component, half, to)
             if moved is not None:
                 yield moved
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
         state = self._state(run)
-        by_weight = np.argsort(-run.mixture.weights, kind="stable")
-        while True:
-            gone, row = int(by_weight[rng.integers(len(by_weight))]), int(rng.integers(self.data.rows.n_rows))
+        for gone, row in draw_swaps(self.data, run.mixture, rng):
             swapped = self.rows.swapped(state, gone, row)
             if swapped is not None:
                 yield swapped
