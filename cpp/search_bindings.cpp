@@ -104,6 +104,16 @@ class EmSearch {
     return search_.move(state.data(), halves.data(), first, second, component, moved.data());
   }
 
+  bool transfer(const Out& state, const Out& halves, int component, int half, int to, const Out& moved) const {
+    sized(state, state_size(), "state");
+    sized(halves, n_components_ * search_.half_size(), "halves");
+    sized(moved, state_size(), "moved");
+    for (int c : {component, to}) check(c);
+    if (half != 0 && half != 1) throw nb::value_error("half must be 0 or 1");
+    if (component == to) throw nb::value_error("to must be another component");
+    return search_.transfer(state.data(), halves.data(), component, half, to, moved.data());
+  }
+
   bool swap(const Out& state, int component, std::size_t row, const Out& swapped) const {
     sized(state, state_size(), "state");
     sized(swapped, state_size(), "swapped");
@@ -175,6 +185,8 @@ void bind_search(nb::module_& module) {
            "halves"_a.noconvert(), "Split every component.")
       .def("move", &EmSearch::move, "state"_a.noconvert(), "halves"_a.noconvert(), "first"_a, "second"_a, "component"_a,
            "moved"_a.noconvert(), "Merge two components and split a third.")
+      .def("transfer", &EmSearch::transfer, "state"_a.noconvert(), "halves"_a.noconvert(), "component"_a, "half"_a,
+           "to"_a, "moved"_a.noconvert(), "Merge one half of a component into another component.")
       .def("swap", &EmSearch::swap, "state"_a.noconvert(), "component"_a, "row"_a, "swapped"_a.noconvert(),
            "Move a component to a row.")
       .def("bound_variances", &EmSearch::bound_variances, "state"_a.noconvert(), "repeated"_a, "pooled"_a.noconvert(),

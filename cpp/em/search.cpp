@@ -13,6 +13,8 @@ namespace {
 constexpr int kShortSplit = 2, kLongerSplit = 3;  // iterations of each start of a split, and then of the better one
 constexpr double kLeastSplitShare = 1e-3;         // responsibility below which a row is ignored
 constexpr std::size_t kFewestRows = 4;            // of a component that is split
+constexpr double kHeavy = 1.5;  // fourth moment relative to that of a Gaussian; tails are split off above it
+constexpr double kFar = 2.0;    // squared distance of a tail from the mean, relative to the geometric mean
 
 Limits plain_steps(std::int64_t n_passes) { return {n_passes, -kInfinity, 0.0, 0.0, false, true}; }
 
@@ -31,6 +33,21 @@ Parameters sized_parameters(const Dimensions& is) {
   p.means.resize(static_cast<std::size_t>(is.k_) * is.d_);
   p.roots.resize(is.size()), p.factors.resize(is.size());
   return p;
+}
+
+// Merges a Gaussian with some rows into another one.
+void absorb(double rows, const double* mean, const double* covariance, int d, double& rows_to, double* mean_to,
+            double* covariance_to) {
+  const double both = rows_to + rows, first = rows_to / both, second = rows / both;
+  for (int a = 0; a < d; ++a) {
+    for (int b = 0; b < d; ++b) {
+      const double apart = (mean_to[a] - mean[a]) * (mean_to[b] - mean[b]);
+      double& merged = covariance_to[a * d + b];
+      merged = first * merged + second * covariance[a * d + b] + first * second * apart;
+    }
+  }
+  for (int a = 0; a < d; ++a) mean_to[a] = first * mean_to[a] + second * mean[a];
+  rows_to = both;
 }
 
 // Calls work(i) for i from 0 to n - 1 on some threads.
@@ -193,22 +210,29 @@ bool Search::move(const double* state, const double* halves, int i, int j, int c
   const double *means_before = state + kNumbers + k_, *counts_before = means_before + k_ * d_ + is.size();
   std::vector<double> counts(counts_before, counts_before + k_), means(means_before, means_before + k_ * d_);
   std::vector<double> dense = dense_of(state);
-  const double both = counts[i] + counts[j], first = counts[i] / both, second = counts[j] / both;
-  for (int a = 0; a < d_; ++a) {
-    for (int b = 0; b < d_; ++b) {
-      const double apart = (means[i * d_ + a] - means[j * d_ + a]) * (means[i * d_ + b] - means[j * d_ + b]);
-      double& merged = dense[i * dd + a * d_ + b];
-      merged = first * merged + second * dense[j * dd + a * d_ + b] + first * second * apart;
-    }
-  }
-  for (int a = 0; a < d_; ++a) means[i * d_ + a] = first * means[i * d_ + a] + second * means[j * d_ + a];
-  counts[i] = both;
+  absorb(counts[j], &means[j * d_], &dense[j * dd], d_, counts[i], &means[i * d_], &dense[i * dd]);
   const double *half = halves + c * half_size(), *centers = half + 1, *spreads = centers + 2 * d_;
   counts[j] = counts[c] * half[0], counts[c] -= counts[j];
   std::copy(centers, centers + d_, means.begin() + j * d_);
   std::copy(centers + d_, centers + 2 * d_, means.begin() + c * d_);
   std::copy(spreads, spreads + dd, dense.begin() + j * dd);
   std::copy(spreads + dd, spreads + 2 * dd, dense.begin() + c * dd);
+  return assemble_dense(counts, means, dense, moved);
+}
+
+bool Search::transfer(const double* state, const double* halves, int c, int which, int to, double* moved) const {
+  const Dimensions is{form_, k_, d_};
+  const std::size_t dd = static_cast<std::size_t>(d_) * d_;
+  const double *means_before = state + kNumbers + k_, *counts_before = means_before + k_ * d_ + is.size();
+  std::vector<double> counts(counts_before, counts_before + k_), means(means_before, means_before + k_ * d_);
+  std::vector<double> dense = dense_of(state);
+  const double *half = halves + c * half_size(), *centers = half + 1, *spreads = centers + 2 * d_;
+  const int stays = 1 - which;
+  const double rows = counts[c] * (which == 0 ? half[0] : 1 - half[0]);
+  counts[c] -= rows;
+  std::copy(centers + stays * d_, centers + (stays + 1) * d_, means.begin() + c * d_);
+  std::copy(spreads + stays * dd, spreads + (stays + 1) * dd, dense.begin() + c * dd);
+  absorb(rows, centers + which * d_, spreads + which * dd, d_, counts[to], &means[to * d_], &dense[to * dd]);
   return assemble_dense(counts, means, dense, moved);
 }
 
@@ -289,18 +313,30 @@ double Search::split_part(const Part& part, double* half) const {
     two.store(best.data());
   };
   try_labels();
+  invert_transposed(root.data(), d_, factor.data());
+  std::vector<double> lengths(n);
+  double rows = 0.0, fourth = 0.0, logs = 0.0;
+  for (std::size_t r = 0; r < n; ++r) {
+    double* z = &whitened[r * d_];
+    for (int j = 0; j < d_; ++j) {
+      for (int i = 0; i <= j; ++i) z[j] += centered[r * d_ + i] * factor[i * d_ + j];
+      lengths[r] += z[j] * z[j];
+    }
+    rows += part.row_weights[r];
+    fourth += part.row_weights[r] * lengths[r] * lengths[r];
+    logs += part.row_weights[r] * std::log(std::max(lengths[r], kEpsilon));
+  }
+  if (form_ != Form::tied && fourth > kHeavy * d_ * (d_ + 2) * rows) {
+    const double limit = kFar * std::exp(logs / rows);
+    for (std::size_t r = 0; r < n; ++r) labels[r] = lengths[r] > limit;
+    try_labels();
+  }
   if (d_ > 1) {  // the direction of least kurtosis
-    invert_transposed(root.data(), d_, factor.data());
     std::fill(turned.begin(), turned.end(), 0.0);
     for (std::size_t r = 0; r < n; ++r) {
-      double* z = &whitened[r * d_];
-      double length = 0.0;
-      for (int j = 0; j < d_; ++j) {
-        for (int i = 0; i <= j; ++i) z[j] += centered[r * d_ + i] * factor[i * d_ + j];
-        length += z[j] * z[j];
-      }
+      const double* z = &whitened[r * d_];
       for (int i = 0; i < d_; ++i) {
-        const double share = part.row_weights[r] * length * z[i];
+        const double share = part.row_weights[r] * lengths[r] * z[i];
         for (int j = 0; j <= i; ++j) turned[i * d_ + j] += share * z[j];
       }
     }

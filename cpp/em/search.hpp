@@ -58,6 +58,8 @@ class Search {
 
   // The state after components i and j are merged and component c is split into its halves. False if it is singular.
   bool move(const double* state, const double* halves, int i, int j, int c, double* moved) const;
+  // The state after one of the halves of component c is merged into another component. False if it is singular.
+  bool transfer(const double* state, const double* halves, int c, int which, int to, double* moved) const;
   // The state after a component is moved to a row, with the average covariance. False if it is singular.
   bool swap(const double* state, int component, std::size_t row, double* swapped) const;
 

@@ -305,6 +305,11 @@ class EmSearch:
     ) -> bool:
         """Merge two components and split a third; False if the result is singular."""
 
+    def transfer(
+        self, state: FloatArray, halves: FloatArray, component: int, half: int, to: int, moved: FloatArray
+    ) -> bool:
+        """Merge one half of a component into another component; False if the result is singular."""
+
     def swap(self, state: FloatArray, component: int, row: int, swapped: FloatArray) -> bool:
         """Move a component to a row; False if the result is singular."""
 

@@ -260,6 +260,13 @@ class CompiledRows:
         to = np.full(self.native.state_size, np.nan)
         return to if self.native.move(state, halves, *pair, component, to) else None
 
+    def transferred(
+        self, state: FloatArray, halves: FloatArray, component: int, half: int, to: int
+    ) -> FloatArray | None:
+        """Return the state after one half of a component is merged into another one; None if it is singular."""
+        moved = np.full(self.native.state_size, np.nan)
+        return moved if self.native.transfer(state, halves, component, half, to, moved) else None
+
     def swapped(self, state: FloatArray, component: int, row: int) -> FloatArray | None:
         """Return the state after a component has moved to a row; None if it is singular."""
         to = np.full(self.native.state_size, np.nan)

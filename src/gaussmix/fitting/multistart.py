@@ -20,9 +20,10 @@ from gaussmix.fitting.compiled_rows import CompiledRows
 from gaussmix.fitting.degeneracy import examine, find_lost, rows_needed
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
+from gaussmix.fitting.row_moves import propose_row_moves
 from gaussmix.fitting.runs import AGREED, SAME, FittedRun, Run, ranked, with_fit
 from gaussmix.fitting.sample import Sample
-from gaussmix.fitting.split_merge import compiled_moves, propose_moves, propose_refills, propose_swaps
+from gaussmix.fitting.split_merge import compiled_moves, merge_losses, propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 from gaussmix.fitting.wide_starts import is_same_start
 
@@ -38,6 +39,7 @@ _FIRST = 4  # starts after which a race ends if they agree
 _FINISHERS, _MORE_FINISHERS = 2, 4  # starts that run to convergence, and more if no result is sound
 _PROPOSALS, _SWAP_SHORT = 4, 6  # moves per round; iterations of plain EM after a swap
 _FAILURES, _MORE_SWAPS, _MOST_SWAPS = 2, 4, 8  # rounds without success that end moves, and swaps in smaller tables
+_MOST_MOVES, _SWAPS_OF_TAILS = 4, 3  # rounds of moves, and times as many swaps, where tails are heavy
 _COMPONENTS_PER_ROUND, _MOST_FAILURES = 4, 5  # one more round for so many components, up to a limit
 _FEW_PAIRS, _FEWEST_PAIRS = 100_000, 20_000  # rows times components: with more, a pass takes most of the time
 _MANY = 5  # times the rows that the parameters of a component need
@@ -221,23 +223,28 @@ class Multistart:
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
         """Apply split-and-merge moves and then random swaps to the best run, as long as they improve it.
 
-        Small tables have more rounds, and some even if starts agree (benchmarks/optima.py). Where components have few
-        rows per parameter, moves fit noise: there are none if two starts agree.
+        Small tables have more rounds, and some even if starts agree (benchmarks/optima.py). Heavy tails have most: the
+        likelihood has many optima, and starts agree on bad ones. Where components have few rows per parameter, moves
+        fit noise: there are none if two starts agree. Moves of single rows come first.
         """
         k, d = best.mixture.n_components, self.engine.n_features
         n, is_wide = self.engine.n_rows, d > MOST_FEATURES
         has_few = n < _MANY * k * rows_needed(best.mixture.covariance.letters, d)
         is_quick, is_small = (n * k <= most and not is_wide and not has_few for most in (_FEW_PAIRS, _FEWEST_PAIRS))
-        agree = best.has_agreement or (has_few and best.n_starts > 1 and not best.soundness.n_unsound)
+        heavy = is_quick and self.data.has_heavy_tails  # each start finds its own optimum
+        agree = (best.has_agreement and not heavy) or (has_few and best.n_starts > 1 and not best.soundness.n_unsound)
         if time.perf_counter() > self.settings.deadline or (agree and not is_quick):
             return best
         if is_wide:  # moves take long, and hardly any row is near a random one
             return self._improve(best, self.moves, SHORT, 1) if k > 2 else best
+        if is_quick and not agree:
+            best = self._improve(best, self.row_moves, SHORT, 1)
         more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
         if k > 2:
-            best = self._improve(best, self.moves, SHORT, 1 if agree else max(_FAILURES, more))
+            rounds = 1 if agree else _MOST_MOVES if heavy else max(_FAILURES, more)
+            best = self._improve(best, self.moves, SHORT, rounds)
         swaps = _MOST_SWAPS if is_small else _MORE_SWAPS if is_quick else _FAILURES
-        patience = is_small * _FAILURES if agree else max(swaps, more)
+        patience = is_small * _FAILURES if agree else max(swaps * (_SWAPS_OF_TAILS if heavy else 1), more)
         return self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, patience)
 
     def repair(self, run: Run) -> Run:
@@ -395,16 +402,20 @@ class Multistart:
     def moves(self, run: Run) -> Iterator[Start]:
         """Yield starts after split-and-merge moves from a run."""
         if self.splitter is not None:
-            rows, counts = self.splitter, run.counts
-            states = compiled_moves(
-                rows, rows.state_of(run.mixture, counts), run.mixture, counts, run.soundness.unsound
-            )
+            rows, mixture = self.splitter, run.mixture
+            losses = merge_losses(mixture, mixture.responsibilities(self.data.rows.values), self.data.rows.weights)
+            states = compiled_moves(rows, rows.state_of(mixture, run.counts), losses, run.soundness.unsound)
             return map(rows.mixture_of, states)
         return propose_moves(self.data, run.mixture, run.fit.moments, self.update.of_parts, run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
         """Yield starts after random swaps from a run."""
         return propose_swaps(self.data, run.mixture, rng)
+
+    def row_moves(self, run: Run) -> Iterator[Start]:
+        """Yield a start after moves of single rows from a run, if they gain."""
+        has_tails = self.update.initial_degrees is not None
+        return iter(()) if has_tails else propose_row_moves(self.data, run.mixture)
 
     def refills(self, run: Run, lost: BoolArray, rng: np.random.Generator) -> Iterator[Mixture]:
         """Yield new starts for a run some of whose components (k,) have no rows."""

@@ -10,6 +10,7 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray
 from gaussmix.fitting.multistart import Multistart, Start
 from gaussmix.fitting.noise_starts import proposals_beside_noise
+from gaussmix.fitting.row_moves import propose_row_moves
 from gaussmix.fitting.runs import Run
 from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose_swaps
 
@@ -38,6 +39,9 @@ class NoiseMultistart(Multistart):
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
         return proposals_beside_noise(self.data, run.mixture, lambda data, alone: propose_swaps(data, alone, rng))
+
+    def row_moves(self, run: Run) -> Iterator[Start]:
+        return proposals_beside_noise(self.data, run.mixture, propose_row_moves)
 
     def refills(self, run: Run, lost: BoolArray, rng: np.random.Generator) -> Iterator[Mixture]:
         return proposals_beside_noise(

@@ -23,6 +23,7 @@ LLOYD_ITERATIONS = 10
 _LEAST_EXPONENT = -500
 _LEAST_SPREAD = 1e-7  # least residual standard deviation of a column given the others, as a share
 _MOST_AXES, _LEAST_ROWS_PER_AXIS = 96, 2  # of fourth moments; estimates need more rows than columns
+_HEAVY_FOURTH_MOMENT = 10.0
 _ROWS_AT_A_TIME = 1024
 _OF_ALL_ROWS = 1e-4  # share of the standard deviations of all rows that is added to those within clusters
 
@@ -96,6 +97,12 @@ class Sample:
         """The rows about the center (n, d), in units of the standard deviation of each column; computed each time."""
         centered = self.rows.with_values(self.rows.values - self.center)
         return centered.values / _root_about(centered, "diagonal")
+
+    @cached_property
+    def has_heavy_tails(self) -> bool:
+        """Whether the fourth moment of a standardized column is far above that of a Gaussian, which is 3."""
+        weights = self.rows.weights
+        return bool(np.average(self.standardized**4, axis=0, weights=weights).max() > _HEAVY_FOURTH_MOMENT)
 
     def columns_by_kurtosis(self, n_columns: int) -> FloatArray:
         """Return the standardized columns (n, n_columns) of least kurtosis, in ascending order."""

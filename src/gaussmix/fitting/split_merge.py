@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import xlogy
 
 from gaussmix.core.covariance.deviations import whiten_by
 from gaussmix.core.covariance.triangular import inverse_transposed, lower_root
@@ -25,14 +26,21 @@ from gaussmix.fitting.starts import start_from_labels, start_from_responsibiliti
 
 _SPLIT_ITERATIONS = 2, 3  # of each start, then of the better one
 _LEAST_SHARE = 1e-3  # responsibility below which a row is ignored when a component is split
+_LEAST_OVERLAP = 1e-3  # sum of the products of responsibilities, as a share of the smaller component
+_OVERLAPPING = 4  # pairs for each component whose overlap is taken into account
+_NOTHING = 1e-9  # responsibility from which a row tells nothing about the overlap of two components
 _POWER_ITERATIONS = 10
+_FEW_COMPONENTS = 4
+_HEAVY, _FAR = 1.5, 2.0  # fourth moment of heavy tails, squared distance of a tail, relative to those of most rows
 _MERGES = 3  # components to split, and pairs to merge for each of them; k / 4 if that is more
 
 
 def propose_moves(
     data: Sample, mixture: Mixture, moments: Moments, update: MaximumLikelihood, unsound: BoolArray
 ) -> Iterator[Mixture]:
-    """Yield mixtures after split-and-merge moves, in descending order of the gain of the split minus the merge cost.
+    """Yield mixtures after split-and-merge moves, in descending order of the gain of the split minus the merge loss.
+
+    If there are few components, mixtures follow in which half of a component is merged into another one.
 
     Parameters
     ----------
@@ -52,28 +60,39 @@ def propose_moves(
     Mixture
     """
     responsibilities = mixture.responsibilities(data.rows.values)
-    costs = merge_costs(mixture, moments.counts)
+    losses = merge_losses(mixture, responsibilities, data.rows.weights)
     splits = {
         component: split
         for component in np.flatnonzero(~unsound).tolist()
         if (split := _split(data, mixture, responsibilities[:, component], update)) is not None
     }
-    for i, j, component in ranked_moves(costs, {at: split[0] for at, split in splits.items()}, unsound):
+    structure, gains = type(mixture.covariance), {at: split[0] for at, split in splits.items()}
+    for i, j, component in ranked_moves(losses, gains, unsound):
         moved = responsibilities.copy()
         moved[:, i] += moved[:, j]
         moved[:, j] = responsibilities[:, component] * splits[component][1]
         moved[:, component] -= moved[:, j]
-        yield start_from_responsibilities(data, moved, type(mixture.covariance))
+        yield start_from_responsibilities(data, moved, structure)
+    for component, half, to in ranked_transfers(losses, gains):
+        share, moved = splits[component][1], responsibilities.copy()
+        moving = moved[:, component] * (share if half == 0 else 1 - share)
+        moved[:, component] -= moving
+        moved[:, to] += moving
+        yield start_from_responsibilities(data, moved, structure)
 
 
 def compiled_moves(
-    rows: CompiledRows, state: FloatArray, mixture: Mixture, counts: FloatArray, unsound: BoolArray
+    rows: CompiledRows, state: FloatArray, losses: FloatArray, unsound: BoolArray
 ) -> Iterator[FloatArray]:
-    """Yield the states of `propose_moves` from compiled code, for a state with the counts (k,) of its pass."""
+    """Yield the states of `propose_moves` from compiled code, for a state and the result of `merge_losses`."""
     gains, halves = rows.split(state)
     splits = {at: float(gains[at]) for at in np.flatnonzero(~unsound & np.isfinite(gains)).tolist()}
-    for i, j, component in ranked_moves(merge_costs(mixture, counts), splits, unsound):
+    for i, j, component in ranked_moves(losses, splits, unsound):
         moved = rows.moved(state, halves, (i, j), component)
+        if moved is not None:
+            yield moved
+    for component, half, to in ranked_transfers(losses, splits):
+        moved = rows.transferred(state, halves, component, half, to)
         if moved is not None:
             yield moved
 
@@ -84,7 +103,7 @@ def ranked_moves(costs: FloatArray, gains: dict[int, float], unsound: BoolArray)
     Parameters
     ----------
     costs : (k, k) array
-        Result of `merge_costs`.
+        Result of `merge_losses`.
     gains : dict
         Gain of splitting a component in nats, by component.
     unsound : (k,) array of bool
@@ -116,14 +135,62 @@ def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> I
     Letters 33 (2012), 2120-2126.
     """
     k = mixture.n_components
-    by_weight = np.argsort(-mixture.weights, kind="stable")  # does not depend on the order of the components
-    while True:
-        gone, row = int(by_weight[rng.integers(k)]), int(rng.integers(data.rows.n_rows))
+    for gone, row in draw_swaps(data, mixture, rng):
         weights, means = mixture.weights.copy(), mixture.means.copy()
         weights[gone] = 1 / k
         means[gone] = data.rows.values[row]
         covariance = mixture.covariance.with_average(gone, mixture.weights)
         yield Mixture(weights / weights.sum(), means, covariance)
+
+
+def ranked_transfers(losses: FloatArray, gains: dict[int, float]) -> list[tuple[int, int, int]]:
+    """Return the component that is split, its half that moves, and where it is merged; none for many components.
+
+    With few components, a move of `ranked_moves` may have no pair to merge: where one component covers two clusters,
+    another one the third, and the last one all tails, each pair of the clusters has its own optimum.
+
+    Parameters
+    ----------
+    losses : (k, k) array
+        Result of `merge_losses`.
+    gains : dict
+        Gain of splitting a component in nats, by component.
+
+    Returns
+    -------
+    list of tuple
+        Best first: the components that gain most from a split, and those that lose least by being merged with them.
+    """
+    k = len(losses)
+    if k > _FEW_COMPONENTS:
+        return []
+    widest = sorted(gains, key=lambda component: -gains[component])
+    ranked = []
+    for rank, component in enumerate(widest):
+        others = np.argsort(losses[component], kind="stable").tolist()
+        others.remove(component)
+        ranked += [(rank + at, component, half, to) for at, to in enumerate(others) for half in (0, 1)]
+    return [(component, half, to) for _, component, half, to in sorted(ranked)]
+
+
+def draw_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+    """Yield components to move, and the rows that they are moved to, without end.
+
+    In turn, both are drawn at random, and a component that would cost little to merge with another one moves to a row
+    that the mixture makes unlikely.
+    """
+    n, k = data.rows.n_rows, mixture.n_components
+    by_weight = np.argsort(-mixture.weights, kind="stable")  # does not depend on the order of the components
+    yield int(by_weight[rng.integers(k)]), int(rng.integers(n))
+    log_density = mixture.log_density(data.rows.values)
+    unlikely = np.cumsum((log_density.max() - log_density) ** 2)
+    losses = merge_losses(mixture, mixture.responsibilities(data.rows.values), data.rows.weights)
+    np.fill_diagonal(losses, np.inf)
+    by_loss = np.argsort(losses.min(axis=1), kind="stable")
+    while True:
+        row = int(np.searchsorted(unlikely, rng.random() * unlikely[-1]))
+        yield int(by_loss[min(int(rng.geometric(0.5)), k) - 1]), min(row, n - 1)
+        yield int(by_weight[rng.integers(k)]), int(rng.integers(n))
 
 
 def propose_refills(
@@ -173,6 +240,45 @@ def merge_costs(mixture: Mixture, counts: FloatArray) -> FloatArray:
     return costs
 
 
+def merge_losses(mixture: Mixture, responsibilities: FloatArray, weights: FloatArray | None) -> FloatArray:
+    """Return estimates (k, k) of the log-likelihood in nats that is lost by merging two components.
+
+    The bounds of `merge_costs` take the component of each row as known. The estimate is lower by what a row tells about
+    which of the two components it is from, the mutual information, so it is small for components that overlap.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Result of EM.
+    responsibilities : (n, k) array
+        Responsibilities of the components.
+    weights : (n,) array, optional
+        Weights of the rows.
+
+    Returns
+    -------
+    (k, k) array
+        Nats; the diagonal is zero.
+    """
+    shares = responsibilities if weights is None else responsibilities * weights[:, None]
+    counts, overlap = shares.sum(axis=0), shares.T @ responsibilities
+    losses = merge_costs(mixture, counts)
+    both = counts[:, None] + counts
+    losses -= xlogy(both, both) - xlogy(counts, counts)[:, None] - xlogy(counts, counts)
+    share = np.triu(overlap / np.maximum(np.minimum(counts[:, None], counts), np.finfo(np.float64).tiny), 1)
+    closest = np.argsort(-share, axis=None, kind="stable")[: _OVERLAPPING * mixture.n_components]
+    columns = np.ascontiguousarray(responsibilities.T)
+    for at in closest[share.ravel()[closest] > _LEAST_OVERLAP].tolist():
+        i, j = divmod(at, mixture.n_components)
+        rows = np.flatnonzero(np.minimum(columns[i], columns[j]) > _NOTHING)
+        one, other = columns[i, rows], columns[j, rows]
+        unknown = xlogy(one + other, one + other) - xlogy(one, one) - xlogy(other, other)
+        losses[i, j] += unknown.sum() if weights is None else unknown @ weights[rows]
+        losses[j, i] = losses[i, j]
+    np.fill_diagonal(losses, 0.0)
+    return losses
+
+
 def side_of_mean(centered: FloatArray, direction: FloatArray) -> BoolArray:
     """Return on which side of the mean rows lie along a direction.
 
@@ -218,7 +324,8 @@ def _split(
     """Return the gain in nats of splitting a component, and the responsibilities of the first half.
 
     The split starts from the two sides of the mean along the direction of greatest variance, in units of all rows, or
-    along that of least kurtosis, whichever is better; with many columns, from the former.
+    along that of least kurtosis, or from the tails and the rest if tails are heavy, whichever is best; with many
+    columns, from the first.
     """
     held = shares > _LEAST_SHARE
     if np.count_nonzero(held) < 4:
@@ -253,10 +360,21 @@ def _sides(data: Sample, one: Mixture) -> list[BoolArray]:
         root = lower_root(one.covariance.dense())[0]
         units = inverse_transposed(data.root[None])[0]
         sides = [side_of_mean(centered, units @ np.linalg.svd(units.T @ root)[0][:, 0])]
+    whitened = whiten_by(centered, root)
+    if one.covariance.form != "tied":
+        sides += _tails(whitened, data.rows.explicit_weights)
     if data.rows.n_features > 1:
-        whitened = whiten_by(centered, root)
         sides.append(side_of_mean(whitened, kurtosis_axes(data.rows.with_values(whitened))[:, 0]))
     return sides
+
+
+def _tails(whitened: FloatArray, weights: FloatArray) -> list[BoolArray]:
+    """Return which rows are far from the mean of a component, if its tails are heavier than those of a Gaussian."""
+    d, lengths = whitened.shape[1], (whitened**2).sum(axis=1)
+    if np.average(lengths**2, weights=weights) <= _HEAVY * d * (d + 2):
+        return []
+    logs = np.log(np.maximum(lengths, np.finfo(np.float64).eps))
+    return [np.asarray(lengths > _FAR * np.exp(np.average(logs, weights=weights)))]
 
 
 def _widest(centered: FloatArray, weights: FloatArray) -> FloatArray:
