@@ -20,7 +20,7 @@ from gaussmix.fitting.degeneracy import REPEATED, Soundness, examine, is_clearly
 from gaussmix.fitting.em import Fit, Progress, Record
 from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Start
 from gaussmix.fitting.runs import Run
-from gaussmix.fitting.split_merge import compiled_moves, draw_swaps, merge_losses
+from gaussmix.fitting.split_merge import compiled_moves, draw_swaps
 from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
 
 _STOPS = {
@@ -156,8 +156,7 @@ class CompiledSearch(Multistart):
         return super().go_on(run, self.settings.max_iter, rule=rule)
 
     def moves(self, run: Run) -> Iterator[Start]:
-        losses = merge_losses(run.mixture, run.mixture.responsibilities(self.data.rows.values), self.data.rows.weights)
-        return compiled_moves(self.rows, self._state(run), losses, run.soundness.unsound)
+        return compiled_moves(self.rows, self._state(run), self.data, run.mixture, run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
         state = self._state(run)

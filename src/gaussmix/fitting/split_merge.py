@@ -82,9 +82,10 @@ def propose_moves(
 
 
 def compiled_moves(
-    rows: CompiledRows, state: FloatArray, losses: FloatArray, unsound: BoolArray
+    rows: CompiledRows, state: FloatArray, data: Sample, mixture: Mixture, unsound: BoolArray
 ) -> Iterator[FloatArray]:
-    """Yield the states of `propose_moves` from compiled code, for a state and the result of `merge_losses`."""
+    """Yield the states of `propose_moves` from compiled code, for the state of the mixture."""
+    losses = merge_losses(mixture, mixture.responsibilities(data.rows.values), data.rows.weights)
     gains, halves = rows.split(state)
     splits = {at: float(gains[at]) for at in np.flatnonzero(~unsound & np.isfinite(gains)).tolist()}
     for i, j, component in ranked_moves(losses, splits, unsound):
