@@ -107,7 +107,7 @@ def gains_of_row_moves(
     (m, k) array
         Gains; those of the own component have no meaning, and neither do numbers that are not finite.
     """
-    counts = np.bincount(labels, weights, k)
+    counts = np.bincount(labels, weights, k).astype(np.float64)
     if structure.form == "tied":
         return _gains_tied(rows, weights, labels, counts, some)
     return _gains(rows, weights, labels, counts, some, structure)
