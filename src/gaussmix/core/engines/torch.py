@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.engines.base import AbstractEngine
+from gaussmix.core.engines.coresets import coreset_positions
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.moments import Moments
 from gaussmix.core.row_sampling import drawn_positions
@@ -113,11 +114,19 @@ class TorchEngine(AbstractEngine):
             values = values[torch.as_tensor(positions, device=values.device)]
         return np.asarray(values.cpu().numpy().copy(order="C"))
 
-    def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
-        positions = drawn_positions(self._layout, limit, rng, odds)
+    def sample_rows(self, limit: int, rng: Random, center: WhitenedMixture | None = None) -> WeightedRows:
+        if center is not None:
+            return WeightedRows(*self._coreset(limit, rng, center))
+        positions = drawn_positions(self._layout, limit, rng)
         some = self._layout if positions is None else self._layout.take(positions)
-        weights = some.weights if odds is None or positions is None else 1 / odds[positions]
-        return WeightedRows(self.fetch(positions), weights)
+        return WeightedRows(self.fetch(positions), some.weights)
+
+    def _coreset(self, limit: int, rng: Random, center: WhitenedMixture) -> tuple[Rows, FloatArray]:
+        def log_density(part: slice) -> FloatArray:
+            return TorchEngine(self._rows[part]).score_rows(center, "log_density")
+
+        positions, weights = coreset_positions(self.n_rows, log_density, self._layout.weights, limit, rng)
+        return self.fetch(positions), weights
 
     def _row_results(
         self,
