@@ -10,14 +10,17 @@ them in each segment of `SEGMENT_ROWS` rows (`segment_sums`). The second one com
 segments (`CoresetDraws`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from gaussmix.core.engines.pass_sums import SEGMENT_ROWS
-from gaussmix.core.typing import FloatArray, IntArray, Random
+from gaussmix.core.file_pages import pieces
+from gaussmix.core.row_sampling import as_floats
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.typing import FloatArray, IntArray, Random, Rows
 
 
 def segments_of(n_rows: int) -> list[slice]:
@@ -166,3 +169,24 @@ def coreset_positions(
             positions.append(part.start + drawn)
             found.append(new_weights)
     return np.concatenate(positions), np.concatenate(found)
+
+
+def coreset_sums(rows: WeightedRows, score: Callable[[Rows], FloatArray]) -> FloatArray:
+    """Return the sums (s, 5) of the segments of rows, given a function that returns their log densities."""
+    return np.stack([segment_sums(score(values), weights) for values, weights in _segments(rows)])
+
+
+def drawn_rows(rows: WeightedRows, score: Callable[[Rows], FloatArray], draws: CoresetDraws) -> WeightedRows:
+    """Return the rows that are drawn from the segments of rows, with their weights in the coreset."""
+    values, new_weights = [as_floats(rows.values[:0])], [np.empty(0)]
+    for at, (own, weights) in enumerate(_segments(rows)):
+        if draws.has(at):
+            positions, found = draws.draw(at, score(own), weights)
+            values.append(as_floats(own[positions]))
+            new_weights.append(found)
+    return WeightedRows(np.concatenate(values), np.concatenate(new_weights), rows.names)
+
+
+def _segments(rows: WeightedRows) -> Iterator[tuple[Rows, FloatArray | None]]:
+    for part, values in pieces(rows.values, SEGMENT_ROWS):
+        yield values, None if rows.weights is None else rows.weights[part]

@@ -6,20 +6,20 @@ import time
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.engines.base import AbstractEngine
-from gaussmix.core.engines.coresets import CoresetDraws, segment_sums
+from gaussmix.core.engines.coresets import CoresetDraws, coreset_sums, drawn_rows
 from gaussmix.core.engines.factor_pass import accumulate_factors, score_factor_rows
 from gaussmix.core.engines.pass_sums import SEGMENT_ROWS, PassSums
 from gaussmix.core.file_pages import FilePages, pieces, rows_of_piece, tell_pass
 from gaussmix.core.moments import Moments
 from gaussmix.core.processors import processor_share
-from gaussmix.core.row_sampling import as_floats, draw_rows
+from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.student import log_constants, slope_centers
 from gaussmix.core.typing import FloatArray, Random, Rows, Want
@@ -230,26 +230,8 @@ class NativeEngine(AbstractEngine):
     def sample_rows(self, limit: int, rng: Random, center: WhitenedMixture | None = None) -> WeightedRows:
         if center is None:
             return draw_rows(self._rows, limit, rng)
-        return self.drawn_rows(center, CoresetDraws.of(self.coreset_sums(center), limit, rng))
-
-    def coreset_sums(self, center: WhitenedMixture) -> FloatArray:
-        """Return the sums (s, 5) of all segments from which a coreset is drawn (`segment_sums`)."""
-        return np.stack([segment_sums(score_segment(rows, center), weights) for rows, weights in self._segments()])
-
-    def drawn_rows(self, center: WhitenedMixture, draws: CoresetDraws) -> WeightedRows:
-        """Return the rows that are drawn from the segments of these rows."""
-        values, new_weights = [as_floats(self._rows.values[:0])], [np.empty(0)]
-        for at, (rows, weights) in enumerate(self._segments()):
-            if draws.has(at):
-                positions, found = draws.draw(at, score_segment(rows, center), weights)
-                values.append(as_floats(rows[positions]))
-                new_weights.append(found)
-        return WeightedRows(np.concatenate(values), np.concatenate(new_weights))
-
-    def _segments(self) -> Iterator[tuple[Rows, FloatArray | None]]:
-        weights = self._rows.weights
-        for part, rows in pieces(self._rows.values, SEGMENT_ROWS):
-            yield rows, None if weights is None else weights[part]
+        score = partial(score_segment, mixture=center)
+        return drawn_rows(self._rows, score, CoresetDraws.of(coreset_sums(self._rows, score), limit, rng))
 
     @property
     def _exact_rows(self) -> WeightedRows:

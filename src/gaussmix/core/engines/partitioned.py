@@ -7,13 +7,14 @@ same rows in memory.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gaussmix.core.engines.base import AbstractEngine
-from gaussmix.core.engines.coresets import CoresetDraws
-from gaussmix.core.engines.native import NativeEngine, PassPlan, plan_pass, rough_pass_helps
+from gaussmix.core.engines.coresets import CoresetDraws, coreset_sums, drawn_rows
+from gaussmix.core.engines.native import NativeEngine, PassPlan, plan_pass, rough_pass_helps, score_segment
 from gaussmix.core.engines.pass_sums import SEGMENT_ROWS, PassSums
 from gaussmix.core.moments import Moments
 from gaussmix.core.row_sampling import as_floats, stratified_positions
@@ -154,11 +155,11 @@ def _segment_sums(
 
 
 def _coreset_sums(rows: Rows, center: WhitenedMixture) -> FloatArray:
-    return NativeEngine(rows).coreset_sums(center)
+    return coreset_sums(WeightedRows(rows), partial(score_segment, mixture=center))
 
 
 def _drawn_rows(rows: Rows, center: WhitenedMixture, draws: CoresetDraws) -> tuple[Rows, FloatArray]:
-    drawn = NativeEngine(rows).drawn_rows(center, draws)
+    drawn = drawn_rows(WeightedRows(rows), partial(score_segment, mixture=center), draws)
     return drawn.values, drawn.explicit_weights
 
 

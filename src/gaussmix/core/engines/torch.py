@@ -27,9 +27,8 @@ except ImportError as error:
     raise MissingDependencyError("torch", "torch", "Passes over a torch tensor") from error
 
 CHUNK_BYTES = {"cpu": 4 << 20}
-"""Size of the whitened rows of a chunk on a type of device, in bytes; other devices have `DEVICE_CHUNK_BYTES`."""
+"""Bytes of the whitened rows of a chunk on a type of device; other devices have `DEVICE_CHUNK_BYTES`."""
 DEVICE_CHUNK_BYTES = 256 << 20
-
 BLOCK = 256
 """Number of rows whose float32 products are added in float32. The sums of blocks are added in float64."""
 
@@ -116,17 +115,12 @@ class TorchEngine(AbstractEngine):
 
     def sample_rows(self, limit: int, rng: Random, center: WhitenedMixture | None = None) -> WeightedRows:
         if center is not None:
-            return WeightedRows(*self._coreset(limit, rng, center))
+            score = lambda part: TorchEngine(self._rows[part]).score_rows(center, "log_density")  # noqa: E731
+            drawn, new_weights = coreset_positions(self.n_rows, score, self._layout.weights, limit, rng)
+            return WeightedRows(self.fetch(drawn), new_weights)
         positions = drawn_positions(self._layout, limit, rng)
         some = self._layout if positions is None else self._layout.take(positions)
         return WeightedRows(self.fetch(positions), some.weights)
-
-    def _coreset(self, limit: int, rng: Random, center: WhitenedMixture) -> tuple[Rows, FloatArray]:
-        def log_density(part: slice) -> FloatArray:
-            return TorchEngine(self._rows[part]).score_rows(center, "log_density")
-
-        positions, weights = coreset_positions(self.n_rows, log_density, self._layout.weights, limit, rng)
-        return self.fetch(positions), weights
 
     def _row_results(
         self,
