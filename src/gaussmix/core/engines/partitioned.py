@@ -98,7 +98,8 @@ class PartitionedEngine(AbstractEngine):
         ends = np.cumsum([len(part) for part in sums]).tolist()
         own = [draws.of_segments(first, last) for first, last in zip([0, *ends], ends, strict=False)]
         parts = self._partitions.run(_drawn_rows, center, each=own)
-        return WeightedRows(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        values, weights = zip(*parts, strict=True)
+        return WeightedRows(np.concatenate(values), np.concatenate(weights))
 
     def fetch(self, positions: IntArray) -> Rows:
         """Return some of the rows.
