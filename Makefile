@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Without --no-compile, pip compiles every module of every package, and a command imports a few of them only.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
-BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory larger_than_memory import_time acceleration default_fit whole_fit busy concurrency adversarial optima search_time missing_values imputation em_batch shared_axes incomplete_passes alignment coverage plots onnx_precision conditioning regression cluster_rules noise constraints breakdown factor_analyzers checkpoint_kills dask_cluster
+BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory larger_than_memory hundred_million_rows import_time acceleration default_fit whole_fit busy concurrency adversarial optima search_time missing_values imputation em_batch shared_axes incomplete_passes alignment coverage plots onnx_precision conditioning regression cluster_rules noise constraints breakdown factor_analyzers checkpoint_kills dask_cluster
 # Every BLAS chooses its own kernels.
 FAIR := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
 # The editable install records the packages, so a new one is a reason to install again.

@@ -1,7 +1,7 @@
-"""Less common peers: Armadillo (C++), mclust (R), torchgmm (PyTorch).
+"""Less common peers: Armadillo (C++), mclust (R), torchgmm and tgmm (PyTorch).
 
 Armadillo and mclust run in a process of their own, which reads the rows from a file and times the fit itself. torchgmm
-accepts initial means but estimates the covariances itself, so it does not begin at the given start.
+and tgmm accept initial means but estimate the covariances themselves, so they do not begin at the given start.
 """
 
 import logging
@@ -108,3 +108,36 @@ def fit_torchgmm(rows: FloatArray, start: Start, iterations: int) -> tuple[Mixtu
         covariance_type=start.structure,
     )
     return mixture, int(model.num_iter_)
+
+
+def find_tgmm() -> Peer:
+    try:
+        import tgmm  # noqa: F401
+    except ImportError as error:
+        raise ImportError(f"{error}. Install torch and tgmm.") from error
+    return Peer("tgmm", STRUCTURES, timed(fit_tgmm), same_start=False)
+
+
+def fit_tgmm(rows: FloatArray, start: Start, iterations: int) -> tuple[Mixture, int]:
+    """Fit in float32, in which tgmm computes by default."""
+    import torch
+    from tgmm import GaussianMixture
+
+    n_components, n_features = start.means.shape
+    model = GaussianMixture(
+        n_features=n_features,
+        n_components=n_components,
+        covariance_type=start.structure,
+        max_iter=iterations,
+        tol=1e-300,
+        init_means=torch.tensor(start.means, dtype=torch.float32),
+        device="cpu",
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # no convergence with few iterations
+        model.fit(torch.tensor(rows, dtype=torch.float32))
+    weights, means, covariances = (
+        array.double().numpy() for array in (model.weights_, model.means_, model.covariances_)
+    )
+    mixture = Mixture.from_parameters(weights, means, covariances, covariance_type=start.structure)
+    return mixture, iterations

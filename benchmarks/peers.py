@@ -9,14 +9,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from outside_peers import find_armadillo, find_mclust, find_torchgmm
+from outside_peers import find_armadillo, find_mclust, find_tgmm, find_torchgmm
 from peer import STRUCTURES, Peer, Start, timed
 
 from gaussmix import Mixture
 from gaussmix.core.typing import FloatArray
 
 USUAL = ("scikit-learn", "oneDAL")
-OTHERS = ("Armadillo", "mclust", "torchgmm")
+OTHERS = ("Armadillo", "mclust", "torchgmm", "tgmm")
 
 
 def find_peers(names: tuple[str, ...] = USUAL) -> tuple[list[Peer], list[str]]:
@@ -27,6 +27,7 @@ def find_peers(names: tuple[str, ...] = USUAL) -> tuple[list[Peer], list[str]]:
         "Armadillo": find_armadillo,
         "mclust": find_mclust,
         "torchgmm": find_torchgmm,
+        "tgmm": find_tgmm,
     }
     peers = [Peer("gaussmix", STRUCTURES, timed(fit_ours), rounds=7, last=11)]
     missing = []

@@ -130,8 +130,8 @@ def test_samples_are_those_of_rows_in_memory(limit):
     ours, theirs = engine_of(rows), NativeEngine(rows)
     few = ours.sample_rows(limit, np.random.default_rng(7))
     np.testing.assert_array_equal(few.values, theirs.sample_rows(limit, np.random.default_rng(7)).values)
-    odds = np.exp(rows[:, 0])
-    few, expected = (engine.sample_rows(500, np.random.default_rng(7), odds) for engine in (ours, theirs))
+    center = random_mixture(covariance_class("full"), 1, 2, np.random.default_rng(8)).whitened()
+    few, expected = (engine.sample_rows(500, np.random.default_rng(7), center) for engine in (ours, theirs))
     np.testing.assert_array_equal(few.values, expected.values)
     np.testing.assert_array_equal(few.weights, expected.weights)
 

@@ -7,7 +7,7 @@ import pytest
 
 from gaussmix.core.covariance import Full
 from gaussmix.core.engines import NativeEngine, ReferenceEngine
-from gaussmix.core.row_sampling import coreset_odds, draw_rows, fixed_subsample
+from gaussmix.core.row_sampling import draw_rows, fixed_subsample
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.validation import as_rows, as_weighted_rows, check_sample_weight
 from gaussmix.testing import random_mixture
@@ -168,42 +168,6 @@ def test_one_row_is_drawn_from_each_stretch(rng):
     np.testing.assert_array_equal(drawn.values[:, 0] // 10, np.arange(100))
     np.testing.assert_array_equal(drawn.weights, np.ones(100))
     assert len(set(drawn.values[:, 0] % 10)) > 1
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-def test_rows_are_drawn_by_the_sums_of_all_odds(weighted):
-    rng = np.random.default_rng(3)
-    values = np.arange(2_500_000.0)[:, None]
-    odds = rng.exponential(size=len(values))
-    weights = rng.integers(0, 3, len(values)).astype(float) if weighted else None
-    drawn = draw_rows(WeightedRows(values, weights), 1000, np.random.default_rng(4), odds)
-    sums = np.cumsum(odds if weights is None else odds * weights)
-    places = sums[-1] / 1000 * (np.arange(1000) + np.random.default_rng(4).uniform(size=1000))
-    np.testing.assert_array_equal(drawn.values[:, 0], np.searchsorted(sums, places, side="right"))
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-def test_rows_drawn_by_odds_stand_for_all_rows(weighted):
-    rng = np.random.default_rng(1)
-    values, weights = rng.standard_normal((5000, 2)), rng.integers(0, 3, 5000) * 1.0
-    rows = WeightedRows(values, weights if weighted else None)
-    odds = coreset_odds((values**2).sum(axis=1))
-    drawn = draw_rows(rows, 2000, rng, odds)
-    assert drawn.n_rows == 2000
-    position = {tuple(row): at for at, row in enumerate(values)}
-    positions = [position[tuple(row)] for row in drawn.values]
-    assert (rows.explicit_weights[positions] > 0).all()
-    np.testing.assert_array_equal(drawn.weights, 1 / odds[positions])
-    scale = (odds * rows.explicit_weights).sum() / 2000  # what a unit of the drawn weights stands for
-    assert scale * drawn.total == pytest.approx(rows.total, rel=0.03)
-    mean = np.average(drawn.values, axis=0, weights=drawn.weights)
-    np.testing.assert_allclose(mean, np.average(values, axis=0, weights=rows.weights), atol=0.1)
-
-
-def test_half_of_a_coreset_is_drawn_by_distance():
-    squared_distances = np.array([0.0, 0.0, 0.0, 8.0])
-    np.testing.assert_array_equal(coreset_odds(squared_distances), [1.0, 1.0, 1.0, 5.0])
-    np.testing.assert_array_equal(coreset_odds(np.zeros(3)), np.ones(3))
 
 
 @pytest.mark.parametrize("weighted", [False, True])

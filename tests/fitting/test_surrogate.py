@@ -102,3 +102,18 @@ def test_a_flat_likelihood_ends_with_the_usual_accelerator(seed):
     assert fast.stop.is_converged
     assert fast.n_passes < 2 * usual.n_passes
     assert fast.moments.log_likelihood > usual.moments.log_likelihood - 1e-3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_component_that_vanishes_on_the_sample_is_held(seed):
+    rows, truth = overlapping(40_000, seed)
+    engine, update = NativeEngine(rows), MaximumLikelihood()
+    accelerator = accelerator_by(update, rows, 400)
+    covariances = [*truth.covariance.dense(), 0.02 * np.eye(2)]
+    start = Mixture.from_parameters([0.45, 0.28, 0.2, 0.07], [*truth.means, rows[seed]], covariances)
+    moments = engine.accumulate(start.whitened())
+    proposed = accelerator.propose(start, moments, moments.log_likelihood)
+    step = update.maximize(start, moments).mixture
+    of_step, of_proposal = (engine.accumulate(one.whitened()).log_likelihood for one in (step, proposed))
+    assert of_proposal > of_step
+    assert accelerator.step_length == np.inf  # the sample proposed it

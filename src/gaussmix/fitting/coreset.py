@@ -4,7 +4,7 @@ import numpy as np
 
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine
-from gaussmix.core.row_sampling import coreset_odds, draw_rows
+from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.starts import start_from_labels
@@ -56,11 +56,7 @@ def draw_sample(
     one = start_from_labels(few, np.zeros(few.rows.n_rows, dtype=np.int64), structure, 1)
     free = n_components * (1 + one.n_parameters)
     limit = min(max(LEAST_ROWS, ROWS_PER_PARAMETER * free), most_rows)
-    odds = None
-    if few.incomplete is None:
-        log_density = engine.score_rows(one.whitened(), "log_density")
-        odds = coreset_odds(np.subtract(log_density.max(), log_density, out=log_density))
-        del log_density
+    center = one.whitened() if few.incomplete is None else None
     larger = sizes_of_samples(engine.n_rows, limit) if with_larger else []
-    largest = engine.sample_rows(max([limit, *larger]), rng, odds)
+    largest = engine.sample_rows(max([limit, *larger]), rng, center)
     return Sample.of(draw_rows(largest, limit, rng), structure.form), largest, False

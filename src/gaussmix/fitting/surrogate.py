@@ -10,10 +10,12 @@ from gaussmix.core.engines.recorded import digest_of
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.stored_moments import StoredMoments
+from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.fitting.acceleration import AbstractAccelerator, Accelerator
 from gaussmix.fitting.checkpoint import Checkpoint
+from gaussmix.fitting.constraints import Constraints
 from gaussmix.fitting.em import EMRun, Fit, fit_em
-from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.online_update import OnlineUpdate
 from gaussmix.fitting.recorded_fits import MixtureFormat, remembered_fit
 from gaussmix.fitting.stopping import Check, EMState, RemainingGain, Stop
@@ -26,6 +28,9 @@ _LARGEST_RATIO = 0.6  # of the gain of a proposal to those of the last two: the 
 _NEARER = 0.1  # ratio of the gain of an EM step to that at the last failure, at which the sample is used again
 _MOST_FAILURES = 3
 _MOST_ITERATIONS = 500  # of a run on the sample
+_MOST_HELD = 0.25  # share of the components
+_LEAST_KEPT = 0.5  # share of its rows; a component that loses more on the sample is held
+_LEAST_RATIO = 2.0  # of the gain of a proposal to that of an EM step, if components are held
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,39 @@ class _ShareOfGain(RemainingGain):
     def check(self, state: EMState) -> Check:
         nats = max(self.nats, _LEFT * (state.objective - self.start))
         return RemainingGain(nats).check(state)
+
+
+class _VanishingError(Exception):
+    """Components (k,) that lose their rows in a run on the sample."""
+
+    def __init__(self, components: BoolArray) -> None:
+        self.components = components
+
+
+@dataclass(frozen=True, eq=False)
+class _Watched(OnlineUpdate):
+    """The M-step of a surrogate, which ends when a component that is not held loses its rows.
+
+    Parameters
+    ----------
+    counts : (k,) array
+        Counts of all rows at the parameters of D.
+    held : (k,) array of bool
+        Components that are held.
+    """
+
+    counts: FloatArray
+    held: BoolArray
+
+    def maximize(self, mixture: Mixture, moments: Moments) -> Step:
+        total = self.total(mixture, moments)
+        vanishing = ~self.held & ~(total.counts > _LEAST_KEPT * self.counts)
+        if vanishing.any():
+            raise _VanishingError(vanishing)
+        step = self.base.maximize(mixture, total)
+        if (step.collapsed & ~self.held).any():
+            raise _VanishingError(step.collapsed & ~self.held)
+        return step
 
 
 @dataclass(eq=False)
@@ -88,6 +126,9 @@ class SurrogateAccelerator(AbstractAccelerator):
     few so that the change of D is least. If a proposal lowers the objective, or gains shrink slowly, the usual
     accelerator takes over until the gain of an EM step is ten times smaller, or for good after three times.
 
+    A component with few rows in the sample, whose D is large, can lose all its rows in the surrogate. It is then held
+    where the EM step on all rows leads, and the others are improved.
+
     Parameters
     ----------
     update : MaximumLikelihood
@@ -112,20 +153,22 @@ class SurrogateAccelerator(AbstractAccelerator):
     _n_optima: int = field(default=0, init=False)
     _stretch: float = field(default=math.inf, init=False)
     _gains: tuple[float, float] = field(default=(math.inf, math.inf), init=False)
+    _held: BoolArray | None = field(default=None, init=False)
 
     def propose(self, mixture: Mixture, moments: Moments, objective: float) -> Mixture | None:
-        self._guaranteed = self.update.gain(mixture, moments, self.update.maximize(mixture, moments))
+        step = self.update.maximize(mixture, moments)
+        self._guaranteed = self.update.gain(mixture, moments, step)
         if self._usual is not None and not self._guaranteed < self._again:
             return self._usual.propose(mixture, moments, objective)
         sample = self.engine.accumulate(mixture.whitened())
         correction = self._corrections.combined(mixture, moments, moments + sample.scaled(-1.0))
-        surrogate = OnlineUpdate(self.update, StoredMoments(mixture, correction))
-        start = sample.log_likelihood + surrogate.log_prior(mixture)
+        past = StoredMoments(mixture, correction)
+        start = sample.log_likelihood + OnlineUpdate(self.update, past).log_prior(mixture)
         self._n_optima += 1
         fit = remembered_fit(
             self.checkpoint,
             digest_of(f"proposal {self._n_optima}", mixture.whitened()),
-            lambda: self._optimum(surrogate, mixture, start),
+            lambda: self._optimum(past, moments.counts, step.mixture, start),
             MixtureFormat.of(mixture),
             self.deadline,
         )
@@ -133,7 +176,8 @@ class SurrogateAccelerator(AbstractAccelerator):
         if fit is None or not math.isfinite(gain):
             self._fall_back()
             return self._usual.propose(mixture, moments, objective) if self._usual else None
-        if gain > _LARGEST_RATIO * max(self._gains):
+        is_small = self._is_holding and gain < _LEAST_RATIO * self._guaranteed
+        if gain > _LARGEST_RATIO * max(self._gains) or is_small:
             self._fall_back()
         else:
             self._usual = None
@@ -149,20 +193,53 @@ class SurrogateAccelerator(AbstractAccelerator):
             self._usual = Accelerator(self.update)
         self._corrections, self._gains = _Corrections(), (math.inf, math.inf)
 
-    def _optimum(self, surrogate: OnlineUpdate, mixture: Mixture, start: float) -> Fit | None:
-        """Return the run on the sample; None if D made a weight negative, or a scatter indefinite."""
-        rule = _ShareOfGain(_LEAST_LEFT, start=start)
-        accelerator, run = Accelerator(surrogate), EMRun(deadline=self.deadline)
-        try:
-            with np.errstate(over="raise", invalid="raise"):
-                fit = fit_em(
-                    self.engine, surrogate, mixture, rule, max_iter=_MOST_ITERATIONS, accelerator=accelerator, run=run
-                )
-        except (FloatingPointError, np.linalg.LinAlgError):
-            return None
-        if fit.stop is Stop.INTERRUPTED:
-            raise KeyboardInterrupt
-        return None if fit.last_step is not None and fit.last_step.collapsed.any() else fit
+    def _optimum(self, past: StoredMoments, counts: FloatArray, following: Mixture, start: float) -> Fit | None:
+        """Return the run on the sample; None if D made the scatter of a component indefinite.
+
+        Parameters
+        ----------
+        past : StoredMoments
+            D, and the mixture at which it was found.
+        counts : (k,) array
+            Counts of all rows there.
+        following : Mixture
+            The result of the M-step, from which the run begins once components are held.
+        start : float
+            Objective of the surrogate at the mixture of D.
+        """
+        if self._held is None:
+            self._held = np.zeros(following.n_components, dtype=bool)
+        mixture = following if self._is_holding else past.mixture
+        while self._held.mean() <= _MOST_HELD:
+            base = self.update
+            if self._is_holding:
+                base = Constraints(held_weights=self._held, held_means=self._held, held_covariances=self._held).of(base)
+            try:
+                with np.errstate(over="raise", invalid="raise"):
+                    fit = self._run(_Watched(base, past, counts, self._held), mixture, start)
+            except _VanishingError as found:
+                if not (self.update.is_plain and self.update.may_stack(mixture)):
+                    return None
+                self._held, mixture = self._held | found.components, following
+                continue
+            except (FloatingPointError, np.linalg.LinAlgError):
+                return None
+            if fit.stop is Stop.INTERRUPTED:
+                raise KeyboardInterrupt
+            return fit
+        return None
+
+    def _run(self, surrogate: OnlineUpdate, mixture: Mixture, start: float) -> Fit:
+        rule, run = _ShareOfGain(_LEAST_LEFT, start=start), EMRun(deadline=self.deadline)
+        accelerator = Accelerator(surrogate)
+        return fit_em(
+            self.engine, surrogate, mixture, rule, max_iter=_MOST_ITERATIONS, accelerator=accelerator, run=run
+        )
+
+    @property
+    def _is_holding(self) -> bool:
+        """Whether components are held, whose gains the runs on the sample do not know."""
+        return self._held is not None and bool(self._held.any())
 
     def accept(self) -> None:
         if self._usual is not None:
@@ -180,7 +257,9 @@ class SurrogateAccelerator(AbstractAccelerator):
 
     @property
     def stretch(self) -> float:
-        return self._stretch if self._usual is None else self._usual.stretch
+        if self._usual is not None:
+            return self._usual.stretch
+        return math.inf if self._is_holding else self._stretch
 
     @property
     def step_length(self) -> float:

@@ -138,7 +138,7 @@ def open_rows(
     columns : sequence of str, optional
         Names of columns, or positions as text if the files have no names; all by default.
     memory_limit : str or float, default="1 GB"
-        Bytes, or text such as "500 MB", that the rows may take in memory. A fit takes another 8 bytes for each row.
+        Bytes, or text such as "500 MB", that the rows may take in memory.
     scratch_folder : path, optional
         Folder of the temporary file; by default that of `tempfile.gettempdir`.
     header : bool, optional

@@ -67,12 +67,11 @@ class AbstractEngine(ABC):
         """
 
     @abstractmethod
-    def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
+    def sample_rows(self, limit: int, rng: Random, center: WhitenedMixture | None = None) -> WeightedRows:
         """Draw rows of positive weight; return all of them when they fit.
 
-        One row is drawn from each of ``limit`` equal blocks of the rows, and keeps its weight. With odds, rows are
-        drawn with probability proportional to weight times odds, and get the weight 1 / odds; a row that is drawn more
-        than once appears more than once.
+        One row is drawn from each of ``limit`` equal blocks of the rows, and keeps its weight. With a center, rows are
+        drawn by their distance to it, and get new weights (`gaussmix.core.engines.coresets`).
 
         Parameters
         ----------
@@ -80,8 +79,8 @@ class AbstractEngine(ABC):
             Maximum number of rows.
         rng : Generator or RandomState
             Source of random numbers.
-        odds : (n,) array, optional
-            Relative sampling probabilities per unit of weight, positive.
+        center : WhitenedMixture, optional
+            A normal distribution about which rows are drawn: always ``limit`` of them, some perhaps several times.
 
         Returns
         -------

@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.engines.base import AbstractEngine
+from gaussmix.core.engines.coresets import CoresetDraws, coreset_sums, drawn_rows
 from gaussmix.core.engines.factor_lengths import FactorLengths
 from gaussmix.core.engines.factor_pass import accumulate_factors, score_factor_rows
 from gaussmix.core.engines.pass_sums import SEGMENT_ROWS, PassSums
@@ -229,8 +230,11 @@ class NativeEngine(AbstractEngine):
             )
         return result
 
-    def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
-        return draw_rows(self._rows, limit, rng, odds)
+    def sample_rows(self, limit: int, rng: Random, center: WhitenedMixture | None = None) -> WeightedRows:
+        if center is None:
+            return draw_rows(self._rows, limit, rng)
+        score = partial(score_segment, mixture=center)
+        return drawn_rows(self._rows, score, CoresetDraws.of(coreset_sums(self._rows, score), limit, rng))
 
     @property
     def _exact_rows(self) -> WeightedRows:
@@ -313,6 +317,11 @@ class NativeEngine(AbstractEngine):
                 self._pages.release(rows)
                 tell_pass(part.stop, self.n_rows)
             start = part.stop
+
+
+def score_segment(rows: Rows, mixture: WhitenedMixture) -> FloatArray:
+    """Return the log densities (m,) of rows (m, d)."""
+    return NativeEngine(rows).score_rows(mixture, "log_density")
 
 
 @dataclass(frozen=True, eq=False)

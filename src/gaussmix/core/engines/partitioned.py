@@ -7,15 +7,17 @@ same rows in memory.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gaussmix.core.engines.base import AbstractEngine
-from gaussmix.core.engines.native import NativeEngine, PassPlan, plan_pass, rough_pass_helps
+from gaussmix.core.engines.coresets import CoresetDraws, coreset_sums, drawn_rows
+from gaussmix.core.engines.native import NativeEngine, PassPlan, plan_pass, rough_pass_helps, score_segment
 from gaussmix.core.engines.pass_sums import SEGMENT_ROWS, PassSums
 from gaussmix.core.moments import Moments
-from gaussmix.core.row_sampling import as_floats, positions_by_odds, stratified_positions
+from gaussmix.core.row_sampling import as_floats, stratified_positions
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random, Rows, Want
 from gaussmix.core.whitened import WhitenedMixture
@@ -88,11 +90,16 @@ class PartitionedEngine(AbstractEngine):
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
         return np.concatenate(self._partitions.run(_scores, mixture, want, each=self._pieces_of(log_prior)))
 
-    def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
-        if odds is None:
+    def sample_rows(self, limit: int, rng: Random, center: WhitenedMixture | None = None) -> WeightedRows:
+        if center is None:
             return WeightedRows(as_floats(self.fetch(stratified_positions(self.n_rows, limit, rng))))
-        drawn = positions_by_odds(odds, limit, rng)
-        return WeightedRows(as_floats(self.fetch(drawn)), 1 / odds[drawn])
+        sums = self._partitions.run(_coreset_sums, center)
+        draws = CoresetDraws.of(np.concatenate(sums), limit, rng)
+        ends = np.cumsum([len(part) for part in sums]).tolist()
+        own = [draws.of_segments(first, last) for first, last in zip([0, *ends], ends, strict=False)]
+        parts = self._partitions.run(_drawn_rows, center, each=own)
+        values, weights = zip(*parts, strict=True)
+        return WeightedRows(np.concatenate(values), np.concatenate(weights))
 
     def fetch(self, positions: IntArray) -> Rows:
         """Return some of the rows.
@@ -146,6 +153,15 @@ def _segment_sums(
     rows: Rows, mixture: WhitenedMixture, plan: PassPlan, log_prior: FloatArray | None = None
 ) -> FloatArray:
     return NativeEngine(rows).segment_sums(mixture, plan, log_prior)
+
+
+def _coreset_sums(rows: Rows, center: WhitenedMixture) -> FloatArray:
+    return coreset_sums(WeightedRows(rows), partial(score_segment, mixture=center))
+
+
+def _drawn_rows(rows: Rows, center: WhitenedMixture, draws: CoresetDraws) -> tuple[Rows, FloatArray]:
+    drawn = drawn_rows(WeightedRows(rows), partial(score_segment, mixture=center), draws)
+    return drawn.values, drawn.explicit_weights
 
 
 def _scores(rows: Rows, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:

@@ -60,8 +60,8 @@ class StackedEngine(AbstractEngine):
         """Return the results (R n, ...) of one mixture after the other."""
         return np.concatenate([self._engine.score_rows(part, want, log_prior) for part in self._parts(mixture)])
 
-    def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
-        return self._engine.sample_rows(limit, rng, odds)
+    def sample_rows(self, limit: int, rng: Random, center: WhitenedMixture | None = None) -> WeightedRows:
+        return self._engine.sample_rows(limit, rng, center)
 
     def _parts(self, mixture: WhitenedMixture) -> list[WhitenedMixture]:
         if mixture.form == "tied" or mixture.common is not None or mixture.background is not None:

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.engines.base import AbstractEngine
+from gaussmix.core.engines.coresets import coreset_positions
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.moments import Moments
 from gaussmix.core.row_sampling import drawn_positions
@@ -26,9 +27,8 @@ except ImportError as error:
     raise MissingDependencyError("torch", "torch", "Passes over a torch tensor") from error
 
 CHUNK_BYTES = {"cpu": 4 << 20}
-"""Size of the whitened rows of a chunk on a type of device, in bytes; other devices have `DEVICE_CHUNK_BYTES`."""
+"""Bytes of the whitened rows of a chunk on a type of device; other devices have `DEVICE_CHUNK_BYTES`."""
 DEVICE_CHUNK_BYTES = 256 << 20
-
 BLOCK = 256
 """Number of rows whose float32 products are added in float32. The sums of blocks are added in float64."""
 
@@ -113,11 +113,14 @@ class TorchEngine(AbstractEngine):
             values = values[torch.as_tensor(positions, device=values.device)]
         return np.asarray(values.cpu().numpy().copy(order="C"))
 
-    def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
-        positions = drawn_positions(self._layout, limit, rng, odds)
+    def sample_rows(self, limit: int, rng: Random, center: WhitenedMixture | None = None) -> WeightedRows:
+        if center is not None:
+            score = lambda part: TorchEngine(self._rows[part]).score_rows(center, "log_density")  # noqa: E731
+            drawn, new_weights = coreset_positions(self.n_rows, score, self._layout.weights, limit, rng)
+            return WeightedRows(self.fetch(drawn), new_weights)
+        positions = drawn_positions(self._layout, limit, rng)
         some = self._layout if positions is None else self._layout.take(positions)
-        weights = some.weights if odds is None or positions is None else 1 / odds[positions]
-        return WeightedRows(self.fetch(positions), weights)
+        return WeightedRows(self.fetch(positions), some.weights)
 
     def _row_results(
         self,

@@ -193,8 +193,8 @@ class TrimmedEngine(AbstractEngine):
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
         return self._engine.score_rows(mixture, want, log_prior)
 
-    def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
-        return self._engine.sample_rows(limit, rng, odds)
+    def sample_rows(self, limit: int, rng: Random, center: WhitenedMixture | None = None) -> WeightedRows:
+        return self._engine.sample_rows(limit, rng, center)
 
 
 def _spread(values: FloatArray, weights: FloatArray) -> float:

@@ -131,8 +131,8 @@ class TruncatedEngine(AbstractEngine):
         """Return exact numbers of all components (`NativeEngine.score_rows`)."""
         return self._engine.score_rows(mixture, want, log_prior)
 
-    def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
-        return self._engine.sample_rows(limit, rng, odds)
+    def sample_rows(self, limit: int, rng: Random, center: WhitenedMixture | None = None) -> WeightedRows:
+        return self._engine.sample_rows(limit, rng, center)
 
     @property
     def candidates(self) -> IntArray:
