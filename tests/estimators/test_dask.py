@@ -237,7 +237,8 @@ def test_what_needs_rows_in_memory_says_so(model, options, message):
 
 @pytest.mark.parametrize("method", ["score", "bic", "aic", "icl", "entropy", "factor_scores"])
 def test_sums_of_factor_covariances_need_rows_in_memory(method):
-    rows = np.random.default_rng(0).normal(size=(500, 4))
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(500, 1)) + rng.normal(size=(500, 4))
     model = GaussianMixture(1, covariance_type="factor", n_factors=1, random_state=0).fit(rows)
     with pytest.raises(ValueError, match=r"needs rows in memory, and X is a collection of Dask: pass X.compute\(\)"):
         getattr(model, method)(da.from_array(rows, chunks=(100, 4)))

@@ -307,7 +307,7 @@ def test_compiled_splits_serve_a_search_in_python(name, letters):
     split = replace(reference, splitter=compiled.rows)
     start = next(draw_starts(reference.data, MODELS[letters], k, range(1), streams(0)))
     run = reference.run(start, 500)
-    moves = [list(itertools.islice(search.moves(run), 4)) for search in (reference, split)]
+    moves = [list(itertools.islice(search.moves(run), 8)) for search in (reference, split)]
     assert len(moves[0]) == len(moves[1]) > 0
     ends = [max(one.objective for one in reference.short_runs(some, 10)) for some in moves]
     assert ends[1] == pytest.approx(ends[0], abs=5.0)

@@ -11,6 +11,8 @@ import numpy as np
 
 from gaussmix.core.covariance import Factor
 from gaussmix.core.engines import AbstractEngine
+from gaussmix.core.forms import FORMS
+from gaussmix.core.forms.full import FullForm
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
@@ -86,7 +88,7 @@ class FactorUpdate(MaximumLikelihood):
 
     def maximize(self, mixture: Mixture, moments: Moments) -> FactorMStep:
         if not self._latest_step or self._latest_step[0][0] is not moments:
-            step = self._maximum if moments.form == "full" else self._step
+            step = self._maximum if isinstance(FORMS[moments.form], FullForm) else self._step
             self._latest_step[:] = [(moments, step(mixture, moments))]
         return self._latest_step[0][1]
 

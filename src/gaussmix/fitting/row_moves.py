@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance import AbstractCovariance, Factor
 from gaussmix.core.covariance.triangular import inverse_transposed, lower_root
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
@@ -39,7 +39,7 @@ def propose_row_moves(data: Sample, mixture: Mixture) -> Iterator[Mixture]:
     Mixture
     """
     structure = type(mixture.covariance)
-    if structure.form == "factor" or mixture.n_components == 1:
+    if issubclass(structure, Factor) or mixture.n_components == 1:
         return
     responsibilities = mixture.responsibilities(data.rows.values)
     before = responsibilities.argmax(axis=1)
@@ -108,7 +108,7 @@ def gains_of_row_moves(
         Gains; those of the own component have no meaning, and neither do numbers that are not finite.
     """
     counts = np.bincount(labels, weights, k).astype(np.float64)
-    if structure.form == "tied":
+    if FORMS[structure.form].is_shared:
         return _gains_tied(rows, weights, labels, counts, some)
     return _gains(rows, weights, labels, counts, some, structure)
 

@@ -15,6 +15,7 @@ from scipy.special import xlogy
 from gaussmix.core.covariance.deviations import whiten_by
 from gaussmix.core.covariance.triangular import inverse_transposed, lower_root
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import BoolArray, FloatArray
@@ -362,7 +363,7 @@ def _sides(data: Sample, one: Mixture) -> list[BoolArray]:
         units = inverse_transposed(data.root[None])[0]
         sides = [side_of_mean(centered, units @ np.linalg.svd(units.T @ root)[0][:, 0])]
     whitened = whiten_by(centered, root)
-    if one.covariance.form != "tied":
+    if not FORMS[one.covariance.form].is_shared:
         sides += _tails(whitened, data.rows.explicit_weights)
     if data.rows.n_features > 1:
         sides.append(side_of_mean(whitened, kurtosis_axes(data.rows.with_values(whitened))[:, 0]))
