@@ -7,6 +7,8 @@ are computed again from the graph of the user. Results for each row are lazy, fr
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import chain
+from operator import itemgetter
 from typing import Any, ClassVar, Literal, Self
 from uuid import uuid4
 
@@ -14,6 +16,7 @@ import dask
 import dask.array as da
 import numpy as np
 from dask.base import is_dask_collection
+from distributed import get_client
 
 from gaussmix.core.engines.distant_rows import AbstractDistantRows
 from gaussmix.core.engines.far_rows import assign_rows
@@ -170,14 +173,49 @@ class _KeptPartitions(AbstractPartitions):
         return cls(array)
 
     def run(self, function: Callable[..., Any], *shared: Any, each: Sequence[Any] | None = None) -> list[Any]:
-        call = dask.delayed(function, pure=False)
+        call = dask.delayed(_for_each, pure=False)
         common = [dask.delayed(value) for value in shared]  # sent once to each worker
-        if each is None:
-            tasks = [call(part, *common) for part in self._parts]
-        else:
-            pairs = zip(self._parts, each, strict=True)
-            tasks = [call(part, *common, dask.delayed(own)) for part, own in pairs if own is not None]
-        return list(dask.compute(*tasks))
+        groups, tasks = [], []
+        for group in self._groups():
+            wanted = [at for at in group if each is None or each[at] is not None]
+            if wanted:
+                own = None if each is None else dask.delayed([each[at] for at in wanted], traverse=False)
+                groups.append(wanted)
+                tasks.append(call(function, [self._parts[at] for at in wanted], common, own))
+        results = zip(chain.from_iterable(groups), chain.from_iterable(dask.compute(*tasks)), strict=True)
+        return [result for _, result in sorted(results, key=itemgetter(0))]
+
+    def _groups(self) -> list[list[int]]:
+        """Return the numbers of partitions by the worker that keeps them, in as many groups as it has threads.
+
+        A task for each group takes less time of the scheduler than one for each partition. Without a cluster, and for
+        the partitions of a worker that was lost, each partition is a group.
+        """
+        each = [[at] for at in range(len(self._parts))]
+        try:
+            client = get_client()
+        except ValueError:
+            return each
+        keepers = client.who_has(client.futures_of(self.array))
+        threads = client.nthreads()
+        groups: dict[Any, list[int]] = {}
+        for at, part in enumerate(self._parts):
+            keeper = next(iter(keepers.get(part.key, ())), None)
+            groups.setdefault(at if keeper is None else keeper, []).append(at)
+        return [
+            held[first :: threads.get(keeper, 1)]
+            for keeper, held in groups.items()
+            for first in range(threads.get(keeper, 1))
+        ]
+
+
+def _for_each(
+    function: Callable[..., Any], parts: Sequence[Rows], shared: Sequence[Any], each: Sequence[Any] | None
+) -> list[Any]:
+    """Return the results of a function for several partitions."""
+    if each is None:
+        return [function(part, *shared) for part in parts]
+    return [function(part, *shared, own) for part, own in zip(parts, each, strict=True)]
 
 
 def _own_name() -> str:
