@@ -17,7 +17,7 @@ from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search import find_optimum
-from gaussmix.fitting.split_merge import halves, merge_costs, propose_moves, side_of_mean
+from gaussmix.fitting.split_merge import halves, merge_costs, merge_losses, propose_moves, side_of_mean
 from gaussmix.fitting.starts import start_from_labels
 from gaussmix.fitting.stopping import RemainingGain
 
@@ -137,3 +137,24 @@ def test_a_search_ends_without_components_that_chance_explains(seed):
     counts = found.fit.moments.counts
     assert not examine(found.fit.mixture, counts, float(counts.sum())).unsound.any()
     assert counts.min() > 100
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize(("n_copies", "n_components"), [(4, 4), (4, 8), (8, 3), (12, 5)])
+def test_losses_of_merges_in_many_rows_are_those_of_some_of_them(n_copies, n_components, is_weighted):
+    rng = np.random.default_rng(n_copies)
+    n = 420_000 // (n_components * n_copies)  # every second of all copies is used
+    rows = rng.normal(size=(n, 2)) + rng.integers(n_components, size=n)[:, None]
+    mixture = Mixture.from_parameters(
+        np.full(n_components, 1 / n_components),
+        np.repeat(np.arange(n_components)[:, None], 2, axis=1),
+        np.ones((n_components, 2)),
+        covariance_type="diag",
+    )
+    weights = rng.uniform(0.5, 2.0, n) if is_weighted else None
+    few = merge_losses(mixture, mixture.responsibilities(rows), weights)
+    copied = np.repeat(rows, n_copies, axis=0)
+    many = merge_losses(
+        mixture, mixture.responsibilities(copied), None if weights is None else np.repeat(weights, n_copies)
+    )
+    np.testing.assert_allclose(many, n_copies * few, rtol=1e-9, atol=1e-6)

@@ -18,7 +18,7 @@ from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.stopping import RemainingGain
 from gaussmix.fitting.surrogate import SurrogateAccelerator
 
-MANY_ROWS = 2_000_000
+MANY_ROWS = 1_000_000
 """Minimum number of rows whose passes take so long that runs on a sample pay; usual acceleration has more passes."""
 
 _AHEAD = 0.02  # nats for each parameter; the optima of a sample and of all rows differ by half a nat for each

@@ -29,6 +29,7 @@ _SPLIT_ITERATIONS = 2, 3  # of each start, then of the better one
 _LEAST_SHARE = 1e-3  # responsibility below which a row is ignored when a component is split
 _LEAST_OVERLAP = 1e-3  # sum of the products of responsibilities, as a share of the smaller component
 _OVERLAPPING = 4  # pairs for each component whose overlap is taken into account
+_MOST_SHARES = 200_000  # rows times components from which overlap is estimated; of more, some of the rows
 _NOTHING = 1e-9  # responsibility from which a row tells nothing about the overlap of two components
 _POWER_ITERATIONS = 10
 _FEW_COMPONENTS = 4
@@ -247,6 +248,7 @@ def merge_losses(mixture: Mixture, responsibilities: FloatArray, weights: FloatA
 
     The bounds of `merge_costs` take the component of each row as known. The estimate is lower by what a row tells about
     which of the two components it is from, the mutual information, so it is small for components that overlap.
+    Of many rows, some are used for this information.
 
     Parameters
     ----------
@@ -262,8 +264,14 @@ def merge_losses(mixture: Mixture, responsibilities: FloatArray, weights: FloatA
     (k, k) array
         Nats; the diagonal is zero.
     """
+    counts = responsibilities.sum(axis=0) if weights is None else weights @ responsibilities
+    every = responsibilities.size // _MOST_SHARES
+    if every > 1:
+        responsibilities = responsibilities[::every]
+        weights = np.ones(len(responsibilities)) if weights is None else weights[::every]
+        weights = weights * (counts.sum() / weights.sum())
     shares = responsibilities if weights is None else responsibilities * weights[:, None]
-    counts, overlap = shares.sum(axis=0), shares.T @ responsibilities
+    overlap = shares.T @ responsibilities
     losses = merge_costs(mixture, counts)
     both = counts[:, None] + counts
     losses -= xlogy(both, both) - xlogy(counts, counts)[:, None] - xlogy(counts, counts)
