@@ -142,7 +142,7 @@ def equal_time(n: int, k: int, covariance_type: str) -> None:
             while taken < seconds:
                 count = max(count + 1, int(count * min(4.0, seconds / taken))) if count else 1
                 (mixture, _), taken = timed(lambda fit=fit, count=count: fit(X, given, count))
-        except (ImportError, ValueError) as error:
+        except (ImportError, RuntimeError, ValueError) as error:
             print(f"{name} is left out: {error}", flush=True)
             continue
         exact = NativeEngine(X).accumulate(mixture.whitened()).mean_log_likelihood - np.log(np.diag(scale)).sum()
@@ -172,7 +172,7 @@ def main() -> None:
                 same_start(n // 5 if quick else n, k // 2 if quick else k, covariance_type, seed)
     if "equal" in options.section:
         for covariance_type, n, k in SIZES:
-            equal_time(n // 10 if quick else n, k // 5 if quick else k, covariance_type)
+            equal_time(n // 5 if quick else n, k // 2 if quick else k, covariance_type)
     if "fits" in options.section:
         for covariance_type, n, k in VAMM:
             whole_fits(n // 10 if quick else n, k // 10 if quick else k, covariance_type)
