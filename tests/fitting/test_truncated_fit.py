@@ -16,8 +16,8 @@ from gaussmix.fitting.flat_start import flat_start, markov_seeds
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.sample import Sample
-from gaussmix.fitting.stopping import RemainingGain
-from gaussmix.fitting.truncated_fit import MOST_LOST, TruncatedFit, candidates_of
+from gaussmix.fitting.stopping import MeanChange, RemainingGain
+from gaussmix.fitting.truncated_fit import EXACT_ITERATIONS, MOST_LOST, TruncatedFit, candidates_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -96,6 +96,21 @@ def test_given_means_and_warm_starts():
     gm.fit(X)
     before = gm.lower_bound_
     assert gm.set_params(max_iter=10).fit(X).lower_bound_ > before
+
+
+@pytest.mark.parametrize("max_iter", [1, 2, 3, 4, 9])
+def test_first_iterations_are_exact_and_all_are_counted(max_iter):
+    X, structure, update, seen = blobs(n=3000), covariance_class("diag"), MaximumLikelihood(), []
+    rows = WeightedRows(X)
+    engine = NativeEngine.of(rows)
+    start = flat_start(Sample.of(rows, structure.form), structure, 150, np.random.default_rng(0))
+    settings = SearchSettings(1, MeanChange(0.0), max_iter, watch=seen.append)
+    fit = TruncatedFit(rows, engine, update, settings, 5, False).run(lambda: start, None).fit
+    exact = fit_em(engine, update, start, None, max_iter=max_iter)
+    assert fit.n_iter == max_iter
+    assert [progress.n_iter for progress in seen] == list(range(max_iter + 1))
+    for ours, other in list(zip(fit.history, exact.history, strict=True))[: min(EXACT_ITERATIONS, max_iter - 1)]:
+        assert ours.log_likelihood == pytest.approx(other.log_likelihood, rel=1e-6)
 
 
 def fit_with_warnings(**options):

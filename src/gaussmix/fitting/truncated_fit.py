@@ -11,7 +11,7 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.degeneracy import examine
-from gaussmix.fitting.em import EMRun, Fit, fit_em
+from gaussmix.fitting.em import EMRun, Fit, Record, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.search_result import SearchResult, TruncationReport
@@ -19,6 +19,9 @@ from gaussmix.fitting.stopping import RemainingGain, StoppingRule
 
 MOST_LOST = 1e-4
 """Mean probability of components that are not candidates, up to which "auto" keeps the number of candidates."""
+
+EXACT_ITERATIONS = 3
+"""Number of exact iterations at the start of a fit."""
 
 _FIRST_CANDIDATES = 5
 _LEAST_NEIGHBORS = 12
@@ -123,7 +126,7 @@ class TruncatedFit:
     def _fit(self, start: Mixture, run: EMRun) -> tuple[Fit, TruncationReport]:
         kept, most_lost = self.n_candidates, MOST_LOST if self.is_adaptive else math.inf
         engine = TruncatedEngine(self.rows, Truncation(kept, neighbors_for(kept)))
-        first = self._step_exactly(start)
+        first = self._step_exactly(start, run)
         fit = self._run_em(engine, start if first is None else first.mixture, run, first)
         fit = self._run_from_exact_candidates(engine, fit, run)
         audit = engine.audit(fit.mixture.whitened(), MOST_LOST / 2)
@@ -149,19 +152,26 @@ class TruncatedFit:
             audit = engine.audit(fit.mixture.whitened(), MOST_LOST / 2)
         return self._exact(fit), TruncationReport(kept, audit.lost, most_lost)
 
-    def _step_exactly(self, start: Mixture) -> Fit | None:
-        """Return the fit after an exact iteration, without an evaluation of its end; None if there is no second one.
+    def _step_exactly(self, start: Mixture, run: EMRun) -> Fit | None:
+        """Return the fit after the exact iterations, without an evaluation of its end; None if `max_iter` is below 2.
 
         At the start, components are wide and many have a share in a row. If some are left out there, EM often goes to
         another optimum.
         """
-        if self.settings.max_iter < 2:
-            return None
-        start = self.update.prepared(start)
-        moments = self.update.accumulate(self.engine, start, rough=self.engine.rough_helps)
-        fit = Fit.of_start(start, moments, moments.log_likelihood + self.update.log_prior(start))
-        step = self.update.maximize(start, moments)
-        return replace(fit, mixture=step.mixture, history=fit.history * 2)
+        fit, mixture, before = None, self.update.prepared(start), run.previous_log_likelihood
+        for number in range(min(EXACT_ITERATIONS, self.settings.max_iter - 1)):
+            if number and run.is_late:
+                break
+            moments = self.update.accumulate(self.engine, mixture, rough=self.engine.rough_helps)
+            step = self.update.maximize(mixture, moments)
+            point = Fit.of_start(mixture, moments, moments.log_likelihood + self.update.log_prior(mixture))
+            run.report(number, moments.mean_log_likelihood, moments.mean_log_likelihood - before)
+            gain = self.update.gain(mixture, moments, step)
+            record = Record(moments.mean_log_likelihood, gain, time.perf_counter() - run.began)
+            history = (record, record) if fit is None else (*fit.history[:-1], record, record)
+            fit = replace(point, mixture=step.mixture, history=history, n_passes=number + 1)
+            before, mixture = moments.mean_log_likelihood, step.mixture
+        return fit
 
     def _run_from_exact_candidates(self, engine: TruncatedEngine, fit: Fit, run: EMRun) -> Fit:
         """Continue a fit, after each row has been compared with all components once.

@@ -23,6 +23,7 @@ _MOST_STRAYS, _MORE_STRAYS = 0.05, 0.02  # of the rows, in all and since the las
 _SEARCH_RATIO = 3  # passes until a search are followed by a third as many without one
 _SORTED_AFTER = (1, 2, 4, 8)  # passes
 _PROBED_PAIRS, _LEAST_PROBED = 1_000_000, 200  # rows times components, and rows, that a search scores exactly
+_LARGEST_PROBED_SHARE = 0.1  # of the rows
 _FAR_PAIRS = 20  # components for each row, on average, that a search spends on the rows of least density
 _REACH, _EXACT_REACH = 20.7, 37.0  # log of the least odds of a candidate, 1e-9, and of the exact pass, 1e-16
 _COMMON, _MISSED = 12, 1e-3  # components that all rows look at, and the probability of one that is missed
@@ -203,7 +204,8 @@ class TruncatedEngine(AbstractEngine):
         assert self._candidates is not None
         assert self._neighbors is not None
         k = mixture.n_components
-        count = min(self.n_rows, max(_PROBED_PAIRS // k, _LEAST_PROBED))
+        count = min(_PROBED_PAIRS // k, int(_LARGEST_PROBED_SHARE * self.n_rows))
+        count = min(self.n_rows, max(count, _LEAST_PROBED))
         rng = np.random.default_rng((self.truncation.seed, self._n_passes))
         some = np.sort(rng.integers(self.n_rows, size=count))
         shares = NativeEngine(self._values[some]).score_rows(mixture, "responsibilities")
