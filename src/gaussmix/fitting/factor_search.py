@@ -1,6 +1,7 @@
 """Search for the best mixture of factor analyzers."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -75,7 +76,8 @@ class FactorMultistart(Multistart):
         """Remove one component and split another one, as long as this improves the best run."""
         update = self.update
         assert isinstance(update, FactorUpdate)
-        if best.mixture.n_components == 1 or best.has_agreement:
+        is_late = time.perf_counter() > self.settings.deadline
+        if best.mixture.n_components == 1 or best.has_agreement or is_late:
             return best
         return self._improve(
             best, lambda run: propose_factor_moves(self.data, run.mixture, update, next(streams)), SHORT, 1
