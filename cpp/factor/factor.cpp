@@ -20,7 +20,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNothing = 1e-30;  // responsibilities that add nothing in double precision
 constexpr double kReach = 75.0;     // exp(-75) is much less than that
 constexpr float kBelow = 1.0f - 1e-6f;
-constexpr std::size_t kTileNumbers = std::size_t{1} << 18;  // of the rows of a tile, 2 MiB
+constexpr std::size_t kTileNumbers = std::size_t{1} << 17;  // of the rows of a tile, 1 MiB
 constexpr int kLeastTile = 16, kMostTile = 256;             // rows
 
 // The components in the order in which kernels read them.
@@ -90,10 +90,8 @@ class Tile {
   // Takes the rows [begin, begin + count) and scores them by all components.
   void score_all(std::size_t begin, std::size_t count) {
     take(begin, count);
-    for (int k = 0; k < m_.n_components; ++k) {
-      for (std::size_t n = 0; n < count; ++n) listed_[n] = n;
-      score(k, count);
-    }
+    for (std::size_t n = 0; n < count; ++n) list(n, n);
+    for (int k = 0; k < m_.n_components; ++k) score(k, 0, count, count);
   }
 
   // Takes them and scores them by all components but those that cannot have a share.
@@ -102,13 +100,15 @@ class Tile {
     const std::size_t k_count = m_.n_components;
     const float* least = known.least + begin * k_count;
     std::fill(scores_.begin(), scores_.end(), -kInfinity);
+    ends_.assign(k_count, 0);
+    std::size_t n_best = 0;
     for (int k = 0; k < m_.n_components; ++k) {
-      std::size_t n_listed = 0;
       for (std::size_t n = 0; n < count; ++n) {
-        if (known.best[begin + n] == k) listed_[n_listed++] = n;
+        if (known.best[begin + n] == k) list(n_best++, n);
       }
-      score(k, n_listed);
+      ends_[k] = n_best;
     }
+    for (int k = 0; k < m_.n_components; ++k) score(k, k ? ends_[k - 1] : 0, ends_[k], n_best);
     for (int k = 0; k < m_.n_components; ++k) {
       std::size_t n_listed = 0;
       for (std::size_t n = 0; n < count; ++n) {
@@ -116,9 +116,9 @@ class Tile {
         if (best == k) continue;
         const double length = moved(known, k, least[n * k_count + k]);
         const bool is_far = m_.offsets[k] - 0.5 * length * length < scores_[n * k_count + best] - kReach;
-        if (!is_far) listed_[n_listed++] = n;
+        if (!is_far) list(n_listed++, n);
       }
-      score(k, n_listed);
+      score(k, 0, n_listed, n_listed);
     }
   }
 
@@ -193,8 +193,6 @@ class Tile {
     switch (rows_.scalar) {
       case Scalar::float64:
         for (std::size_t n = 0; n < count; ++n) pointers_[n] = static_cast<const double*>(rows_.data) + (begin + n) * d;
-        ahead_ = pointers_[0] + count * d;
-        end_ = ahead_ + size_ * d;
         return;
       case Scalar::float32:
         return convert(static_cast<const float*>(rows_.data) + begin * d, count * d);
@@ -209,21 +207,21 @@ class Tile {
     for (std::size_t i = 0; i < size; ++i) converted_[i] = static_cast<double>(from[i]);
   }
 
-  // Sets the scores of the listed rows.
-  void score(int k, std::size_t n_listed) {
-    if (!n_listed) return;
+  void list(std::size_t at, std::size_t row) {
+    listed_[at] = row;
+    chosen_[at] = pointers_[row];
+  }
+
+  // Sets the scores of the listed rows from `first` to `end`; those up to `n_listed` are read next.
+  void score(int k, std::size_t first, std::size_t end, std::size_t n_listed) {
+    if (first == end) return;
     const std::size_t k_count = m_.n_components;
-    for (std::size_t i = 0; i < n_listed; ++i) {
-      chosen_[i] = pointers_[listed_[i]];
+    for (std::size_t i = first; i < end; ++i) {
       results_[i] = found_.data() + (listed_[i] * k_count + k) * width_;
     }
-    selected_factor_kernels().measure(packed_.of(k), chosen_.data(), static_cast<int>(n_listed), ahead_,
-                                      scratch_.data(), results_.data());
-    if (ahead_) {
-      ahead_ += n_listed * m_.n_features;
-      if (ahead_ >= end_) ahead_ = nullptr;
-    }
-    for (std::size_t i = 0; i < n_listed; ++i) {
+    selected_factor_kernels().measure(packed_.of(k), chosen_.data() + first, static_cast<int>(end - first),
+                                      static_cast<int>(n_listed - first), scratch_.data(), results_.data() + first);
+    for (std::size_t i = first; i < end; ++i) {
       const std::size_t at = listed_[i] * k_count + k;
       is_scored_[at] = 1;
       scores_[at] = m_.offsets[k] - 0.5 * packed_.square_length(k, results_[i]);
@@ -261,11 +259,10 @@ class Tile {
   std::vector<double> found_, scores_, weights_;
   std::vector<double*> results_;
   std::vector<const double*> pointers_;
-  std::vector<std::size_t> listed_;
+  std::vector<std::size_t> listed_, ends_;
   std::vector<const double*> chosen_;
   std::vector<double> converted_;
   Buffer scratch_;
-  const double *ahead_ = nullptr, *end_ = nullptr;  // the rows of the next tile
   std::vector<unsigned char> is_scored_;
 };
 

@@ -25,14 +25,15 @@ GAUSSMIX_INLINE Pack in_units_of_noise(const FactorComponent& own, Pack x, int j
   return (x - fetch(own.means + j)) * fetch(own.inverse + j);
 }
 
-// Writes y (kRows, dp), and |y|^2 to the first number of each result; brings later rows into cache.
-GAUSSMIX_ONCE void standardize(const FactorComponent& own, const double* const* rows, const double* ahead, double* y,
-                               double* const* to) {
+// Writes y (kRows, dp), and |y|^2 to the first number of each result; brings as many other rows into cache.
+GAUSSMIX_ONCE void standardize(const FactorComponent& own, const double* const* rows, const double* const* ahead,
+                               double* y, double* const* to) {
   const int d = own.n_features;
   const FactorComponent component = own;  // a copy, which no store can change
-  const double* row[kRows];
+  const double *row[kRows], *later[kRows];
   Pack squares[kRows] = {}, all[kLanes] = {};
   for (int r = 0; r < kRows; ++r) row[r] = rows[r];
+  for (int r = 0; r < kRows; ++r) later[r] = ahead[r];
   const auto step = [&](int r, Pack x, int j) {
     const Pack value = in_units_of_noise(component, x, j);
     store(y + r * component.dp + j, value);
@@ -42,7 +43,7 @@ GAUSSMIX_ONCE void standardize(const FactorComponent& own, const double* const* 
   for (; j + kLanes <= d; j += kLanes) {
     GAUSSMIX_UNROLL
     for (int r = 0; r < kRows; ++r) {
-      if (ahead) __builtin_prefetch(ahead + kRows * j + r * kLanes, 0, 2);
+      __builtin_prefetch(later[r] + j, 0, 2);
       step(r, fetch(row[r] + j), j);
     }
   }
@@ -90,19 +91,20 @@ GAUSSMIX_INLINE void project_some(const FactorComponent& own, const double* y, i
   }
 }
 
-void measure(const FactorComponent& own, const double* const* rows, int count, const double* ahead, double* scratch,
+void measure(const FactorComponent& own, const double* const* rows, int count, int n_ahead, double* scratch,
              double* const* to) {
   const int q = own.n_factors, parts = (q + kAxes - 1) / kAxes;
   for (int begin = 0; begin < count; begin += kRows) {
-    const double* some[kRows];
+    const double *some[kRows], *ahead[kRows];
     double* results[kRows];
     for (int r = 0; r < kRows; ++r) {  // the last rows may be the same
       const int at = begin + r < count ? begin + r : count - 1;
       some[r] = rows[at];
       results[r] = to[at];
+      const int later = begin + kRows + r;
+      ahead[r] = rows[later < n_ahead ? later : n_ahead - 1];
     }
     standardize(own, some, ahead, scratch, results);
-    if (ahead) ahead += kRows * own.n_features;
     for (int part = 0; part < parts; ++part) {
       const int first = part * q / parts, end = (part + 1) * q / parts;
       project_some<kAxes>(own, scratch, first, end - first, results);

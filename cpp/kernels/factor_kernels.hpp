@@ -20,9 +20,9 @@ struct FactorComponent {
 struct FactorKernels {
   // The rows that `measure` takes at once, and so the numbers of its scratch: as many times dp.
   int rows_at_once;
-  // Writes |y|^2 and the q numbers t = y G of each row. The numbers of a row do not depend on the other rows. As many
-  // numbers as it reads are brought into cache from `ahead`, if it is not null.
-  void (*measure)(const FactorComponent&, const double* const* rows, int count, const double* ahead, double* scratch,
+  // Writes |y|^2 and the q numbers t = y G of each row. The numbers of a row do not depend on the other rows. Rows are
+  // brought into cache before they are read, and so are those that follow, up to `n_ahead` in all.
+  void (*measure)(const FactorComponent&, const double* const* rows, int count, int n_ahead, double* scratch,
                   double* const* to);
   // Adds sums over rows to (q + 2, dp) numbers: w[c] y for each of the q + 1 weights of a row, and w[0] y^2.
   void (*add)(const FactorComponent&, const double* const* rows, int count, const double* weights, double* sums);

@@ -19,6 +19,7 @@ PLOT = re.compile(r"^\.\. plot::\n(?:   :.*\n)+\n((?:   .*\n|\n)+)", re.MULTILIN
 PAGES = {
     "what-a-mixture-is": 1,
     "guide": 2,
+    "hundreds-of-features": 2,
     "choosing": 2,
     "bayes": 9,
     "missing-values": 3,

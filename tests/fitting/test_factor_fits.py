@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.cluster import KMeans
 from sklearn.decomposition import FactorAnalysis
+from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from gaussmix import GaussianMixture
@@ -153,6 +154,23 @@ def test_held_out_rows_of_a_wide_table_are_more_likely_than_in_other_models(seed
             warnings.simplefilter("ignore")
             scores[name] = GaussianMixture(3, covariance_type=name, random_state=0, **factors).fit(train).score(test)
     assert max(scores, key=scores.get) == "factor"
+
+
+def wide_clusters(seed, k, d=100, q=3):
+    """Return rows of clusters that differ in their factors far more than in their means, and their labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, k, 150 * k)
+    means, loadings = 0.15 * rng.standard_normal((k, d)), 0.8 * rng.standard_normal((k, d, q))
+    factors, errors = rng.standard_normal((len(labels), q)), rng.standard_normal((len(labels), d))
+    return means[labels] + np.einsum("nq,ndq->nd", factors, loadings[labels]) + errors, labels
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("k", "seed"), [(4, 0), (6, 1), (6, 2), (8, 0)])
+def test_clusters_that_starts_do_not_separate_are_found(k, seed):
+    X, labels = wide_clusters(seed, k)
+    model = GaussianMixture(k, covariance_type="factor", n_factors=3, random_state=0).fit(X)
+    assert adjusted_rand_score(labels, model.predict(X)) > 0.96
 
 
 def test_few_rows_of_many_columns():

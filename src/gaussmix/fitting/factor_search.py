@@ -1,6 +1,7 @@
 """Search for the best mixture of factor analyzers."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.degeneracy import examine_factors
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.factor_acceleration import FactorAccelerator
+from gaussmix.fitting.factor_moves import propose_factor_moves
 from gaussmix.fitting.factor_starts import draw_factor_starts, factor_start
 from gaussmix.fitting.factor_step import FactorUpdate, takes_full_sums
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -69,6 +71,17 @@ class FactorMultistart(Multistart):
             if best[0].n_starts >= AGREED and not self.settings.all_starts:
                 break
         return best
+
+    def improve(self, best: Run, streams: Iterator[np.random.Generator]) -> Run:
+        """Remove one component and split another one, as long as this improves the best run."""
+        update = self.update
+        assert isinstance(update, FactorUpdate)
+        is_late = time.perf_counter() > self.settings.deadline
+        if best.mixture.n_components == 1 or best.has_agreement or is_late:
+            return best
+        return self._improve(
+            best, lambda run: propose_factor_moves(self.data, run.mixture, update, next(streams)), SHORT, 1
+        )
 
     def _record(self, fit: Fit) -> Run:
         run = FittedRun(examine_factors(fit.mixture, fit.moments.counts), fit)
@@ -131,6 +144,7 @@ def find_factor_optimum(
             runs = search.race_of_all(itertools.chain(others, starts))
         else:
             runs = search.race_in_order(starts, must_be_sound=False)
+            runs[0] = search.improve(runs[0], streams)
         found = runs[0]
         reached = found if all_rows else last.run(found.mixture, min(LAST, settings.max_iter))
         best = last.go_on(reached, settings.max_iter, rule=settings.rule)
