@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Without --no-compile, pip compiles every module of every package, and a command imports a few of them only.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
-BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory larger_than_memory hundred_million_rows import_time acceleration default_fit whole_fit busy concurrency adversarial optima search_time missing_values imputation em_batch shared_axes incomplete_passes alignment coverage plots onnx_precision conditioning regression cluster_rules noise constraints breakdown factor_analyzers checkpoint_kills dask_cluster
+BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory larger_than_memory import_time acceleration default_fit whole_fit busy concurrency adversarial optima search_time missing_values imputation em_batch shared_axes incomplete_passes alignment coverage plots onnx_precision conditioning regression cluster_rules noise constraints breakdown factor_analyzers checkpoint_kills dask_cluster
 # Every BLAS chooses its own kernels.
 FAIR := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
+# Processes that share the tests.
+PROCESSES ?= 2
 # The editable install records the packages, so a new one is a reason to install again.
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*.?pp cpp/*/*.?pp) $(shell find src -name __init__.py)
 
@@ -23,11 +25,11 @@ demo: $(VENV)/.plots
 	$(BIN)/gaussmix demo -o demo-output
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 
-# At most a minute on 2 cores: no slow tests, no doctests, none of scikit-learn's own tests.
+# No slow tests, no doctests, none of scikit-learn's own tests.
 test-fast: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not slow and not contract" tests
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal -m "not slow and not contract" tests
 
 # Tests of rows in torch tensors, on the CPU and on the devices that are here; without torch they are skipped.
 test-torch: $(VENV)/.test $(VENV)/.torch
