@@ -5,6 +5,7 @@ Before the first pass the rows are converted, cut at multiples of `SEGMENT_ROWS`
 are computed again from the graph of the user. Results for each row are lazy, from the partitions of the user.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import chain
@@ -16,7 +17,6 @@ import dask
 import dask.array as da
 import numpy as np
 from dask.base import is_dask_collection
-from distributed import get_client
 
 from gaussmix.core.engines.distant_rows import AbstractDistantRows
 from gaussmix.core.engines.far_rows import assign_rows
@@ -192,9 +192,12 @@ class _KeptPartitions(AbstractPartitions):
         the partitions of a worker that was lost, each partition is a group.
         """
         each = [[at] for at in range(len(self._parts))]
+        distributed = sys.modules.get("distributed")  # whoever has a cluster has imported it
         try:
-            client = get_client()
+            client = distributed and distributed.get_client()
         except ValueError:
+            client = None
+        if client is None:
             return each
         keepers = client.who_has(client.futures_of(self.array))
         threads = client.nthreads()
