@@ -59,7 +59,7 @@ def kept(segmenter, folder):
         ({"family": "student", "covariance_type": "diag", "smoothing": 0}, picture),
         ({"family": "student", "channel_axis": None, "smoothing": 0.5}, volume),
     ],
-    ids=str,
+    ids=lambda value: value.__name__ if callable(value) else str(value),
 )
 def test_a_kept_segmenter_labels_other_pictures_to_the_same_bits(parameters, make, tmp_path):
     segmenter = fitted(parameters, make)
