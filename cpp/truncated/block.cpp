@@ -41,6 +41,7 @@ void BlockPass::run(std::size_t begin, std::size_t end, BlockSums& to) {
   const Layout layout = kernels_.layout(part);
   const std::size_t n_listed = to.listed.size();
   double* packed = packed_.of(layout.packed);
+  std::fill(packed, packed + layout.packed, 0.0);  // kernels read zeros where `pack` writes nothing
   kernels_.pack(part, packed);
   double* sums = to.sums.of(layout.partial);
   std::fill(sums, sums + layout.partial, 0.0);

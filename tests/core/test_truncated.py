@@ -41,7 +41,7 @@ def log_likelihoods(passes):
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)
-@pytest.mark.parametrize("d", [2, 5, 20])
+@pytest.mark.parametrize("d", [2, 5, 20, 50, 96])
 def test_sums_are_those_of_the_candidates(covariance_type, d):
     X, _ = many_blobs(d=d)
     weights = np.random.default_rng(1).uniform(0, 2, len(X))

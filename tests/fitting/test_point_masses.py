@@ -189,3 +189,16 @@ def test_values_cut_at_the_top_leave_the_clusters(distance, share, covariance_ty
     for seed in range(2):
         gm = GaussianMixture(2, covariance_type=covariance_type, random_state=seed).fit(rows)
         assert gm.score(rows) >= best.score(rows) - 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parameters", [
+    {"n_components": 3}, {"n_components": 5, "truncation": 1}, {"n_components": 3, "trim": 0.1},
+    {"n_components": 3, "noise": "uniform"}, {"n_components": 4, "covariance_type": "diag"},
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("values", [(0.0, 1.0), (0.0, 3.0, 255.0)])
+def test_many_rows_may_have_fewer_values_than_components(parameters, values):
+    rows = np.random.default_rng(0).choice(values, (30_000, 1))
+    gm = GaussianMixture(random_state=0, **parameters).fit(rows)
+    assert np.isfinite(gm.lower_bound_)
+    assert gm.weights_.sum() == pytest.approx(1.0)

@@ -91,3 +91,13 @@ def test_small_clusters_beside_a_large_one_are_found(form, seed):
     rows = rng.normal(size=(len(labels), 5)) + 10.0 * np.eye(6, 5, -1)[labels]
     found = GaussianMixture(6, covariance_type=form, random_state=seed).fit(rows)
     assert sorted(np.bincount(found.predict(rows)).tolist()) == sorted(sizes)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical", "EVI", "VEI"])
+@seeds
+def test_components_of_equal_rows_are_left_alone(covariance_type, seed):
+    rows = np.random.default_rng(seed).normal(size=(60, 2))
+    rows[0] += 100
+    gm = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(np.round(rows))
+    assert np.isfinite(gm.lower_bound_)

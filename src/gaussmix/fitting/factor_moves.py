@@ -80,6 +80,8 @@ def propose_factor_moves(
     splits: dict[int, _Split] = {}
     for component in range(k):
         where = np.flatnonzero(labels == component)
+        if not where.size:
+            continue
         before = float(data.rows.explicit_weights[where] @ (best[where] - np.log(mixture.weights[component])))
         split = _split(data.rows.take(where), data, before, structure, by_steps, rng)
         if split is not None:

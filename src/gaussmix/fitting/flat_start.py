@@ -110,7 +110,8 @@ def markov_seeds(values: FloatArray, weights: FloatArray, n_seeds: int, rng: np.
                 state = step
         seed = int(chain[state])
         if is_seed[seed]:  # the chain met nothing but seeds
-            seed = int(rng.choice(np.flatnonzero(~is_seed)))
+            others = np.flatnonzero(~is_seed)
+            seed = int(rng.choice(others)) if others.size else seed
         seeds[at], is_seed[seed] = seed, True
         centers[at], squares[at] = values[seed], (values[seed] ** 2).sum()
     return seeds

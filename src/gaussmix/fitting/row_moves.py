@@ -149,23 +149,24 @@ def _gains(
         mean, centered = _moments(rows, weights, labels, component)
         away = values - mean
         if is_diagonal:
-            variances = (centered**2).sum(axis=0) / count
+            variances, times = (centered**2).sum(axis=0) / count, 1.0
             if FORMS[structure.form].features_per_variance(d) > 1:
                 variances[:] = variances.mean()
-                squares = (away**2).sum(axis=1)[:, None] / np.maximum(variances[0], np.finfo(np.float64).tiny) / d
                 times = float(d)
-            else:
-                squares, times = away**2 / np.maximum(variances, np.finfo(np.float64).tiny), 1.0
-            log_det = float(np.log(np.maximum(variances, np.finfo(np.float64).tiny)).sum())
+            is_singular = not (variances > _TINY**2).all()
         else:
             root = lower_root((centered.T @ centered / count)[None])[0]
-            if not (root.diagonal() > 0).all():
-                added[:, component] = -np.inf
-                removed[own == component] = -np.inf
-                continue
+            is_singular = not (root.diagonal() > 0).all()
+        if is_singular:
+            added[:, component] = -np.inf
+            removed[own == component] = -np.inf
+            continue
+        if is_diagonal:
+            squares = away**2 / variances if times == 1.0 else (away**2).mean(axis=1)[:, None] / variances[0]
+            log_det = float(np.log(variances).sum())
+        else:
             squares = ((away @ inverse_transposed(root[None])[0]) ** 2).sum(axis=1)[:, None]
             log_det, times = 2 * float(np.log(root.diagonal()).sum()), 1.0
-
         inside = own == component
         shape = (squares, times, log_det)
         added[:, component] = _change(float(count), w, *shape, d)

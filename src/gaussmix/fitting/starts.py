@@ -150,7 +150,8 @@ class _Partitions:
             case "within":
                 high = self.draw("high kurtosis", rng) if self.high is None else self.high
                 return cluster(_discriminants(data, high, data.rows.n_features), data, k, rng)
-        return nearest(data.whitened, data.whitened[rng.choice(data.rows.n_rows, k, replace=False)])
+        n_rows = data.rows.n_rows
+        return nearest(data.whitened, data.whitened[rng.choice(n_rows, k, replace=n_rows < k)])
 
     @property
     def _clustered(self) -> FloatArray:
