@@ -156,7 +156,7 @@ def _gains(
             is_singular = not (variances > _TINY**2).all()
         else:
             root = lower_root((centered.T @ centered / count)[None])[0]
-            is_singular = not (root.diagonal() > 0).all()
+            is_singular = not (root.diagonal() > _TINY).all()
         if is_singular:
             added[:, component] = -np.inf
             removed[own == component] = -np.inf
