@@ -14,7 +14,7 @@ from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import AbstractAccelerator
 from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.degeneracy import examine_factors
-from gaussmix.fitting.em import EMRun, Fit, fit_em
+from gaussmix.fitting.em import Fit
 from gaussmix.fitting.factor_acceleration import FactorAccelerator
 from gaussmix.fitting.factor_moves import propose_factor_moves
 from gaussmix.fitting.factor_starts import draw_factor_starts, factor_start
@@ -50,16 +50,8 @@ class FactorMultistart(Multistart):
         update = replace(self.update, by_steps=True) if max_iter <= SHORT else self.update
         if accelerator is None and rule and self.settings.accelerate:
             accelerator = FactorAccelerator(update)
-        return fit_em(
-            engine,
-            update,
-            mixture,
-            rule,
-            max_iter=min(max_iter, self.settings.max_iter),
-            accelerator=accelerator,
-            earlier=earlier,
-            run=EMRun(max(self.n_runs - 1, 0), self.began, self.settings.deadline, self.settings.watch),
-        )
+        search = replace(self, update=update)
+        return super(FactorMultistart, search)._fit(engine, mixture, max_iter, rule, earlier, accelerator)
 
     def race_of_all(self, starts: Iterable[Mixture]) -> list[Run]:
         """Run one start after the other to convergence until some agree."""

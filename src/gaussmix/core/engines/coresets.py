@@ -171,6 +171,13 @@ def coreset_positions(
     return np.concatenate(positions), np.concatenate(found)
 
 
+def coreset_of(rows: WeightedRows, log_density: FloatArray, limit: int, rng: Random) -> WeightedRows:
+    """Return a coreset of rows whose log densities (n,) are known."""
+    positions, new_weights = coreset_positions(rows.n_rows, log_density.__getitem__, rows.weights, limit, rng)
+    some = rows.take(positions)
+    return replace(some, values=as_floats(some.values), weights=new_weights)
+
+
 def coreset_sums(rows: WeightedRows, score: Callable[[Rows], FloatArray]) -> FloatArray:
     """Return the sums (s, 5) of the segments of rows, given a function that returns their log densities."""
     return np.stack([segment_sums(score(values), weights) for values, weights in _segments(rows)])

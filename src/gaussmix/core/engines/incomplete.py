@@ -10,14 +10,14 @@ from typing import Self
 import numpy as np
 
 from gaussmix.core.engines.base import AbstractEngine
-from gaussmix.core.engines.coresets import coreset_positions
+from gaussmix.core.engines.coresets import coreset_of
 from gaussmix.core.engines.incomplete_rows import IncompleteRows
 from gaussmix.core.engines.native import NativeEngine
 from gaussmix.core.engines.observed import ObservedMixture, roots_of
 from gaussmix.core.engines.row_groups import RowGroup, group_of, positions_by_pattern
 from gaussmix.core.forms import FORMS
 from gaussmix.core.moments import Moments
-from gaussmix.core.row_sampling import as_floats, draw_rows
+from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random, Rows, Want
 from gaussmix.core.whitened import WhitenedMixture
@@ -117,10 +117,7 @@ class IncompleteEngine(AbstractEngine):
     def sample_rows(self, limit: int, rng: Random, center: WhitenedMixture | None = None) -> WeightedRows:
         if center is None:
             return draw_rows(self._rows, limit, rng)
-        log_density = self.score_rows(center, "log_density")
-        positions, weights = coreset_positions(self.n_rows, log_density.__getitem__, self._rows.weights, limit, rng)
-        some = self._rows.take(positions)
-        return replace(some, values=as_floats(some.values), weights=weights)
+        return coreset_of(self._rows, self.score_rows(center, "log_density"), limit, rng)
 
     def _with_observed(self, mixture: WhitenedMixture) -> Iterator[tuple[_Part, ObservedMixture | None]]:
         """Yield the parts, those that are groups with their mixtures."""

@@ -4,17 +4,15 @@ Equation numbers are those of Bishop, Pattern Recognition and Machine Learning (
 the sums are those of Peel and McLachlan, Statistics and Computing 10 (2000), 339-348.
 """
 
-from dataclasses import replace
-
 import numpy as np
 from scipy.special import logsumexp, xlogy
 
 from gaussmix.core.engines.base import AbstractEngine
-from gaussmix.core.engines.coresets import coreset_positions
+from gaussmix.core.engines.coresets import coreset_of
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.forms import FORMS
 from gaussmix.core.moments import Moments
-from gaussmix.core.row_sampling import as_floats, draw_rows
+from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.student import RowTerms
 from gaussmix.core.typing import FloatArray, Random, Rows, Want
@@ -83,10 +81,7 @@ class ReferenceEngine(AbstractEngine):
     def sample_rows(self, limit: int, rng: Random, center: WhitenedMixture | None = None) -> WeightedRows:
         if center is None:
             return draw_rows(self._rows, limit, rng)
-        log_density = self.score_rows(center, "log_density")
-        positions, weights = coreset_positions(self.n_rows, log_density.__getitem__, self._rows.weights, limit, rng)
-        some = self._rows.take(positions)
-        return replace(some, values=as_floats(some.values), weights=weights)
+        return coreset_of(self._rows, self.score_rows(center, "log_density"), limit, rng)
 
     def _whiten(self, mixture: WhitenedMixture, component: int) -> FloatArray:
         difference = self._rows.values.astype(float) - mixture.means[component]
