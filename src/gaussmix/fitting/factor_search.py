@@ -10,6 +10,7 @@ import numpy as np
 from gaussmix.core.covariance import AbstractCovariance, Diagonal, Factor, Full
 from gaussmix.core.engines import AbstractEngine, NativeEngine
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.random_streams import random_streams
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import AbstractAccelerator
 from gaussmix.fitting.batch import MOST_FEATURES
@@ -116,7 +117,7 @@ def find_factor_optimum(
         The result, with components in order of descending weight.
     """
     assert issubclass(structure, Factor)
-    streams = _streams(seed)
+    streams = random_streams(seed)
     enough = max(_ENOUGH_NUMBERS // engine.n_features, _LEAST_PER_COMPONENT * n_components)
     limit = min(_MOST_ROWS, enough)
     data = Sample.of(engine.sample_rows(limit, next(streams)), "diagonal")
@@ -175,9 +176,3 @@ def _starts_of_others(
         dense = found.mixture.covariance.dense()
         covariance = start.covariance.most_likely(found.moments.counts, dense, search.update.least_noise)
         yield found.mixture.with_components(found.mixture.weights, found.mixture.means, covariance)
-
-
-def _streams(seed: int) -> Iterator[np.random.Generator]:
-    """Yield the random streams of a search, keyed by the seed and their number."""
-    for at in itertools.count():
-        yield np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64)))

@@ -8,6 +8,7 @@ import numpy as np
 from gaussmix.core.engines import AbstractEngine, engine_for
 from gaussmix.core.engines.recorded import Arrays
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.random_streams import random_stream
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.coreset import GROWTH, sizes_of_samples
@@ -53,8 +54,7 @@ class Ladder:
 
     def sample(self, size: int) -> WeightedRows:
         """Return a sample, always the same one for a size: one of each block of consecutive draws of the largest."""
-        rng = np.random.Generator(np.random.Philox(key=np.array([self.seed, _LEVEL + size], dtype=np.uint64)))
-        return draw_rows(self.largest, size, rng)
+        return draw_rows(self.largest, size, random_stream(self.seed, _LEVEL + size))
 
 
 def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> Run:

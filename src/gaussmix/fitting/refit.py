@@ -10,6 +10,7 @@ from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.engines import engine_for
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.random_streams import random_stream
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.core.validation import as_generator
@@ -146,7 +147,7 @@ def seed_of(random_state: Seed) -> int:
 
 def stream(seed: int, draw: int) -> np.random.Generator:
     """Return the random stream of one draw, independent of the thread that uses it."""
-    return np.random.Generator(np.random.Philox(key=np.array([seed, draw], dtype=np.uint64)))
+    return random_stream(seed, draw)
 
 
 def _of_fit(run: Callable[[], Fit]) -> Refit:

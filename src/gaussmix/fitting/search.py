@@ -1,8 +1,7 @@
 """Search for the best optimum: several starts, moves from the best one, and a final run on all rows."""
 
-import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from gaussmix.core.background import Background
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine, engine_for
+from gaussmix.core.random_streams import random_streams
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.batch import MOST_FEATURES
@@ -94,7 +94,7 @@ def find_optimum(
     FloatingPointError
         If a row is so far from all components that its density is zero.
     """
-    streams = _streams(seed)
+    streams = random_streams(seed)
     rng = next(streams)
     data, largest, all_rows = draw_sample(engine, structure, n_components, rng, ALL_ROWS, with_larger=True)
     target_root = data.root_within(n_components, structure.form, next(streams))
@@ -137,12 +137,6 @@ def find_optimum(
     highest = None if search.highest is None else (search.highest.fit, search.highest.soundness)
     optima = [run.fit.moments.log_likelihood for run in runs for _ in range(max(run.n_starts, 1))]
     return SearchResult.of(best.fit, update, best.soundness, optima, found.fit, highest)
-
-
-def _streams(seed: int) -> Iterator[np.random.Generator]:
-    """Yield the random streams of a search, keyed by the seed and their number."""
-    for at in itertools.count():
-        yield np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64)))
 
 
 def _economical(reference: Multistart, structure: type[AbstractCovariance], n_components: int) -> Multistart:
@@ -228,7 +222,7 @@ def _explore_tails(
     runs, optimum = _explore(normal, structure, n_components, seed, first)
     settings = search.settings
     numbers = range(settings.n_starts if settings.all_starts else min(settings.n_starts, OWN_STARTS))
-    streams = itertools.islice(_streams(seed), _STREAMS_OF_SAMPLE, None)
+    streams = random_streams(seed, _STREAMS_OF_SAMPLE)
     starts = draw_tail_starts(search.data, structure, n_components, numbers, streams, first)
     tails, needs_moves = race_of_tails(search, [optimum, *(run for run in runs if optimum.beats(run))], starts)
     rng = next(streams)
@@ -255,7 +249,7 @@ def _explore(
         one = start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
         runs = [search.run(one, settings.max_iter)]
         return runs, runs[0]
-    streams = itertools.islice(_streams(seed), _STREAMS_OF_SAMPLE, None)
+    streams = random_streams(seed, _STREAMS_OF_SAMPLE)
     rows_each, needed = data.rows.total / n_components, rows_needed(structure.letters, n_features)
     if n_features > MOST_FEATURES:
         if background is None:

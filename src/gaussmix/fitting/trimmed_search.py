@@ -14,6 +14,7 @@ import numpy as np
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import IncompleteEngine, NativeEngine, TrimmedEngine, Trimming, engine_for
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.random_streams import random_streams
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.checkpoint import ALL
@@ -110,9 +111,7 @@ def find_trimmed_optimum(
     KeyboardInterrupt
         If interrupted before there is a model. After that, the best model so far is returned.
     """
-    rngs = (
-        np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()
-    )
+    rngs = random_streams(seed)
     rng = next(rngs)
     positive = rows.positive()
     if positive is not rows:

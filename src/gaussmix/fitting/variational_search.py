@@ -13,6 +13,7 @@ from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine, engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.posterior import MixturePrior
+from gaussmix.core.random_streams import random_streams
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.coreset import draw_sample
 from gaussmix.fitting.em import EMRun, Fit, fit_em
@@ -285,9 +286,7 @@ def find_posterior(
     KeyboardInterrupt
         If interrupted before there is a result. After that, the best result so far is returned.
     """
-    streams = (
-        np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()
-    )
+    streams = random_streams(seed)
     k, structure = prior.n_components, prior.structure
     data, _, all_rows = draw_sample(engine, structure, k, next(streams), ALL_ROWS)
     size = total if all_rows else float(data.rows.n_rows)
