@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,13 +110,13 @@ class _BlasLimit:
         self._lock = threading.Lock()
         self._n_inside = 0
         self._limits: Any = None
+        self._libraries: Any = None
+        self._n_modules = 0
 
     def enter(self) -> None:
-        from threadpoolctl import ThreadpoolController
-
         with self._lock:
             if self._n_inside == 0:
-                self._limits = ThreadpoolController().select(user_api="blas").limit(limits=1)
+                self._limits = self._find_libraries().limit(limits=1)
             self._n_inside += 1
 
     def leave(self) -> None:
@@ -130,6 +131,15 @@ class _BlasLimit:
                 self._limits.restore_original_limits()
                 let_any_thread_set(force=True)
                 self._limits = None
+
+    def _find_libraries(self) -> Any:
+        """Return the BLAS libraries; they are looked for again, which takes milliseconds, only after an import."""
+        from threadpoolctl import ThreadpoolController
+
+        if self._libraries is None or self._n_modules != len(sys.modules):
+            self._libraries = ThreadpoolController().select(user_api="blas")
+            self._n_modules = len(sys.modules)
+        return self._libraries
 
 
 _blas_limit = _BlasLimit()
