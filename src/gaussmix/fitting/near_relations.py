@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaussmix.core.column_sums import average_columns, sum_squares
 from gaussmix.core.file_pages import FilePages, take_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import join_words
@@ -110,7 +111,7 @@ def find_near_relation(rows: WeightedRows) -> NearRelation | None:
         return None
     few = some[:: max(1, len(some) // _FEW)]
     near = _concentrate(few)
-    if not is_thin and _distances(few, few[near])[near].max() > _FAR:
+    if not is_thin and _distances(few, _some(few, near))[near].max() > _FAR:
         return None
     if len(few) < len(some):
         near = _concentrate(some)
@@ -119,8 +120,8 @@ def find_near_relation(rows: WeightedRows) -> NearRelation | None:
     if standard is None:
         return None
     if step > 1:
-        near = _nearest(standard, standard[::step][near])
-    column = int(np.abs(_normal(standard[near])).argmax())
+        near = _nearest(standard, _some(standard[::step], near))
+    column = int(np.abs(_plane_of(_some(standard, near))[1]).argmax())
     others = np.delete(np.arange(d), column)
     centers = np.abs(examined).astype(np.float64) / scales
     epsilon = float(np.finfo(values.dtype).eps) if values.dtype.kind == "f" else _EPSILON
@@ -161,24 +162,34 @@ def _almost(column: int, others: IntArray, residuals: FloatArray, d: int) -> Nea
 def _standardized(values: FloatArray) -> tuple[FloatArray | None, FloatArray]:
     """Return the standardized columns and their standard deviations; None for the columns if one is constant."""
     values = values.astype(np.float64)
-    centered = values - values.mean(axis=0)
-    scales = np.sqrt((centered**2).mean(axis=0))
+    centered = values - average_columns(values)
+    scales = np.sqrt(sum_squares(centered) / len(centered))
     if not (scales > 0).all():
         return None, scales
     return centered / scales, scales
 
 
-def _normal(standard: FloatArray) -> FloatArray:
-    """Return the direction (d,) of least variance."""
-    centered = standard - standard.mean(axis=0)
-    return np.asarray(np.linalg.eigh(centered.T @ centered)[1][:, 0])
+def _some(rows: FloatArray, which: BoolArray) -> FloatArray:
+    """Return some rows; `numpy.compress` is several times faster than indexing by bools."""
+    return np.compress(which, rows, axis=0)
+
+
+def _plane_of(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the mean (d,) of rows and the direction (d,) of their least variance."""
+    center = average_columns(rows)
+    centered = rows - center
+    return center, np.asarray(np.linalg.eigh(centered.T @ centered)[1][:, 0])
 
 
 def _concentrate(standard: FloatArray) -> BoolArray:
     """Return (n,) bools: the rows nearest to the plane that fits them best."""
+    columns = np.vstack([standard.T, np.ones(len(standard))])  # long lines: NumPy is slow on narrow rows
     near = np.ones(len(standard), dtype=np.bool_)
     for _ in range(_STEPS):
-        before, near = near, _nearest(standard, standard[near])
+        products = (columns * near) @ columns.T  # of the columns, their sums, and the number of rows
+        center = products[-1, :-1] / products[-1, -1]
+        normal = np.linalg.eigh(products[:-1, :-1] - np.outer(center, products[-1, :-1]))[1][:, 0]
+        before, near = near, _least(np.abs(normal @ columns[:-1] - normal @ center))
         if np.array_equal(near, before):
             break
     return near
@@ -186,21 +197,26 @@ def _concentrate(standard: FloatArray) -> BoolArray:
 
 def _nearest(standard: FloatArray, fitted: FloatArray) -> BoolArray:
     """Return (n,) bools: the share `_MOST` of the rows that is nearest to the plane of other rows."""
-    distances = _distances(standard, fitted)
-    near = np.zeros(len(standard), dtype=np.bool_)
-    size = math.ceil(_MOST * len(standard))
-    near[np.argpartition(distances, size - 1)[:size]] = True
-    return near
+    return _least(_distances(standard, fitted))
+
+
+def _least(distances: FloatArray) -> BoolArray:
+    """Return (n,) bools: the share `_MOST` of the distances that is least."""
+    least = np.zeros(len(distances), dtype=np.bool_)
+    size = math.ceil(_MOST * len(distances))
+    least[np.argpartition(distances, size - 1)[:size]] = True
+    return least
 
 
 def _distances(standard: FloatArray, fitted: FloatArray) -> FloatArray:
     """Return the distances (n,) of rows from the plane of other rows."""
-    return np.abs((standard - fitted.mean(axis=0)) @ _normal(fitted))
+    center, normal = _plane_of(fitted)
+    return np.abs((standard - center) @ normal)
 
 
 def _function(standard: FloatArray, column: int, others: IntArray, near: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Return the coefficients of a column as a function of others in some rows, and absolute residuals (n,) of all."""
-    center = standard[near].mean(axis=0)
+    center = average_columns(_some(standard, near))
     centered = standard - center
     coefficients = np.linalg.lstsq(centered[np.ix_(near, others)], centered[near, column], rcond=None)[0]
     return coefficients, np.abs(centered[:, column] - centered[:, others] @ coefficients)
