@@ -28,17 +28,16 @@ def find_clustered(columns: FloatArray) -> BoolArray:
     (d,) array of bool
         True for clustered columns.
     """
-    some = np.sort(columns[:: -(-len(columns) // _MOST_ROWS)], axis=0)
-    n, d = some.shape
+    some = np.sort(np.ascontiguousarray(columns[:: -(-len(columns) // _MOST_ROWS)].T), axis=1)
+    d, n = some.shape
     last = n - 1 - int(_TAIL * n)
-    low, high = some[n - 1 - last], some[last]
-    n_distinct = 1 + np.count_nonzero(np.diff(some, axis=0), axis=0)
+    low, high = some[:, n - 1 - last, None], some[:, last, None]
+    shares = (some - low) / np.where(high > low, high - low, 1.0)
+    n_distinct = 1 + np.count_nonzero(some[:, 1:] != some[:, :-1], axis=1)
     depth = np.zeros(d)
     for n_bins in _BINS:
-        places = n_bins * ((some - low) / np.where(high > low, high - low, 1.0))
-        bins = np.where((places >= 0) & (places < n_bins), places, n_bins).astype(np.int64)
-        cells = (bins + (n_bins + 1) * np.arange(d)).reshape(-1)
-        counts = np.bincount(cells, minlength=(n_bins + 1) * d).reshape(d, n_bins + 1)[:, :-1]
+        places, edges = n_bins * shares, np.arange(n_bins + 1)
+        counts = np.diff([np.searchsorted(places[column], edges) for column in range(d)], axis=1)
         heights = 2 * np.sqrt(counts + 0.375)
         left = np.maximum.accumulate(heights, axis=1)
         right = np.maximum.accumulate(heights[:, ::-1], axis=1)[:, ::-1]

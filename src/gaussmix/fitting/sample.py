@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from gaussmix.core.column_sums import average_columns, sum_squares
 from gaussmix.core.covariance import structure_of
 from gaussmix.core.covariance.deviations import dense_root, diagonal_of, whiten_by
 from gaussmix.core.engines import NativeEngine
@@ -57,7 +58,7 @@ class Sample:
         if rows.weights is not None:
             rows = replace(rows, weights=rows.weights / rows.weights.mean())
         whole = completed(rows)
-        center = np.average(whole.values, axis=0, weights=whole.weights)
+        center = average_columns(whole.values, whole.weights)
         root = _root_about(whole.with_values(whole.values - center), form)
         return cls(whole, center, root, None if whole is rows else rows)
 
@@ -65,7 +66,7 @@ class Sample:
         """Return the sample with its incomplete rows completed by their expectations under the components."""
         rows = self.as_observed
         whole = np.ascontiguousarray(expected_rows(mixture.without_noise().whitened(), rows))
-        return Sample(rows.with_values(whole), np.average(whole, axis=0, weights=rows.weights), self.root, rows)
+        return Sample(rows.with_values(whole), average_columns(whole, rows.weights), self.root, rows)
 
     @property
     def as_observed(self) -> WeightedRows:
@@ -101,17 +102,21 @@ class Sample:
     @cached_property
     def has_heavy_tails(self) -> bool:
         """Whether the fourth moment of a standardized column is far above that of a Gaussian, which is 3."""
-        weights = self.rows.weights
-        return bool(np.average(self.standardized**4, axis=0, weights=weights).max() > _HEAVY_FOURTH_MOMENT)
+        return bool(self.kurtosis.max() > _HEAVY_FOURTH_MOMENT)
+
+    @cached_property
+    def kurtosis(self) -> FloatArray:
+        """The fourth moment (d,) of each standardized column; zero for constant columns."""
+        standard = self.standardized
+        weights, sums = self.rows.explicit_weights, np.zeros(self.rows.n_features)
+        for start in range(0, len(standard), _ROWS_AT_A_TIME):
+            part = slice(start, start + _ROWS_AT_A_TIME)
+            sums += weights[part] @ (standard[part] ** 2) ** 2
+        return sums / self.rows.total
 
     def columns_by_kurtosis(self, n_columns: int) -> FloatArray:
         """Return the standardized columns (n, n_columns) of least kurtosis, in ascending order."""
-        standard = self.standardized
-        weights, kurtosis = self.rows.explicit_weights, np.zeros(self.rows.n_features)
-        for start in range(0, len(standard), _ROWS_AT_A_TIME):
-            part = slice(start, start + _ROWS_AT_A_TIME)
-            kurtosis += weights[part] @ (standard[part] ** 2) ** 2
-        return np.asarray(standard[:, np.argsort(kurtosis, kind="stable")[:n_columns]])
+        return np.asarray(self.standardized[:, np.argsort(self.kurtosis, kind="stable")[:n_columns]])
 
     @property
     def is_wide(self) -> bool:
@@ -189,7 +194,7 @@ def _root_about(centered: WeightedRows, form: Form) -> FloatArray:
 
 def _regular_root(rows: FloatArray, form: Form) -> FloatArray:
     """Return a regular lower root of ``rows' rows``, restricted to the form: (d, d), or its diagonal (d,)."""
-    deviations = np.sqrt((rows**2).sum(axis=0))
+    deviations = np.sqrt(sum_squares(rows))
     if FORMS[form].features_per_variance(len(deviations)) > 1:
         deviations = np.full_like(deviations, math.sqrt((deviations**2).mean()))
     if FORMS[form].is_diagonal:

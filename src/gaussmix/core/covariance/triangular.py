@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import lapack
 
+from gaussmix.core.column_sums import sum_squares
 from gaussmix.core.typing import BoolArray, FloatArray
 
 _DOUBTFUL_PIVOT = 1e-5  # relative to a standard deviation: the square has only six digits
@@ -50,7 +51,7 @@ def root_of_rows(rows: FloatArray) -> FloatArray:
     missing = rows.shape[1] - len(rows)
     if missing > 0:
         rows = np.concatenate([rows, np.zeros((missing, rows.shape[1]))])
-    scale = np.sqrt((rows**2).sum(axis=0))
+    scale = np.sqrt(sum_squares(rows))
     scale[scale == 0] = 1.0
     rows = rows / scale
     try:
