@@ -14,6 +14,7 @@
 
 #include "arrays.hpp"
 #include "build.hpp"
+#include "cluster_bindings.hpp"
 #include "conditional_bindings.hpp"
 #include "em/common_axes.hpp"
 #include "em/constants.hpp"
@@ -371,6 +372,7 @@ NB_MODULE(_native, module) {
              "objectives"_a.noconvert(), "log_likelihoods"_a.noconvert(), "n_passes"_a.noconvert(),
              "Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp).");
   bind_search(module);
+  bind_clusters(module);
   bind_cells(module);
   bind_conditional(module);
   bind_truncated(module);

@@ -229,6 +229,17 @@ def em_batch(
 ) -> None:
     """Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp)."""
 
+def cluster_means(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    labels: IntArray,
+    center: FloatArray,
+    unit: float,
+    means: FloatArray,
+    deviations: FloatArray,
+) -> None:
+    """Fill the means of clusters and the deviations of rows from them (cpp/pass/cluster_means.hpp)."""
+
 def draw_seeds(
     rows: FloatArray, row_weights: FloatArray | None, n_tries: int, uniforms: FloatArray, seeds: IntArray
 ) -> None:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+import gaussmix.core._native as _native
 from gaussmix.core.column_sums import average_columns, sum_squares
 from gaussmix.core.covariance import structure_of
 from gaussmix.core.covariance.deviations import dense_root, diagonal_of, whiten_by
@@ -144,11 +145,24 @@ class Sample:
 
     def root_within_clusters(self, labels: IntArray, form: Form) -> FloatArray:
         """Return the same for given clusters; a small share of the covariance of all rows keeps it nonsingular."""
-        within = _about_means(self, labels) / math.sqrt(len(labels))
-        if self.rows.weights is not None:
-            within *= np.sqrt(self.rows.weights)[:, None]
-        others = _OF_ALL_ROWS * (diagonal_of(self.root)[None] if FORMS[form].is_diagonal else dense_root(self.root).T)
-        return _regular_root(np.concatenate([within, others]), form)
+        return self.means_and_root(labels, form)[1]
+
+    def means_and_root(self, labels: IntArray, form: Form) -> tuple[FloatArray, FloatArray]:
+        """Return the means (k, d) of clusters, for labels (n,) from 0 to k - 1, and `root_within_clusters`."""
+        n, d = self.rows.shape
+        share = _OF_ALL_ROWS * (diagonal_of(self.root)[None] if FORMS[form].is_diagonal else dense_root(self.root).T)
+        rows, means = np.empty((n + len(share), d)), np.empty((int(labels.max()) + 1, d))
+        _native.cluster_means(
+            np.ascontiguousarray(self.rows.values, dtype=np.float64),
+            self.rows.weights,
+            labels,
+            self.center,
+            math.sqrt(n),
+            means,
+            rows[:n],
+        )
+        rows[n:] = share
+        return means, _regular_root(rows, form)
 
 
 def kurtosis_axes(whitened: WeightedRows) -> FloatArray:
@@ -203,10 +217,6 @@ def _regular_root(rows: FloatArray, form: Form) -> FloatArray:
     least = np.where(deviations > 0, _LEAST_SPREAD * deviations, 1.0)
     root[np.diag_indices_from(root)] = np.maximum(root.diagonal(), least)
     return root
-
-
-def _about_means(data: Sample, labels: IntArray) -> FloatArray:
-    return data.rows.values - means_of_clusters(data, labels)[labels]
 
 
 def means_of_clusters(data: Sample, labels: IntArray) -> FloatArray:

@@ -23,7 +23,7 @@ from gaussmix.fitting.compiled_rows import CompiledRows
 from gaussmix.fitting.kmeans import k_means, nearest
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
-from gaussmix.fitting.sample import Sample, cluster, means_of_clusters, most_compact
+from gaussmix.fitting.sample import Sample, cluster, most_compact
 
 _KINDS = (
     "own units",
@@ -93,13 +93,15 @@ def draw_starts(
         Start in the units of the data.
     """
     partitions = _Partitions(data, structure.form, n_components)
+    compiled = _compiled_rows(data, structure, n_components)
     for number in numbers:
         kind = _kind(number, data.rows.n_features)
         labels = partitions.draw(kind, next(streams), first if number == 0 else None)
-        units = data
         if kind == "own units":  # a pseudo-row of all rows would join clusters that are much closer than others
             units = replace(data, root=data.root_within_clusters(labels, structure.form))
-        yield start_from_labels(units, labels, structure, n_components)
+            yield start_from_labels(units, labels, structure, n_components)
+        else:
+            yield start_from_labels(data, labels, structure, n_components, compiled)
 
 
 def _kind(number: int, n_features: int) -> str:
@@ -169,16 +171,26 @@ def _in_power_of_two(centered: FloatArray) -> FloatArray:
 
 
 def start_from_labels(
-    data: Sample, labels: IntArray, structure: type[AbstractCovariance], n_components: int
+    data: Sample,
+    labels: IntArray,
+    structure: type[AbstractCovariance],
+    n_components: int,
+    compiled: CompiledRows | None = None,
 ) -> Mixture:
-    """Return a start from the clusters of ``labels`` (n,)."""
+    """Return a start from the clusters of ``labels`` (n,); ``compiled`` are the rows for it, if they are at hand."""
+    compiled = compiled or _compiled_rows(data, structure, n_components)
+    state = None if compiled is None else compiled.start(labels)
+    if compiled is None or state is None:
+        return reference_start(data, labels, structure, n_components)
+    return compiled.mixture_of(state)
+
+
+def _compiled_rows(data: Sample, structure: type[AbstractCovariance], n_components: int) -> CompiledRows | None:
+    """Return the rows for starts in compiled code, or None if there is no code for them."""
     plain = MaximumLikelihood()
-    if CompiledRows.can_hold(structure, data.rows.n_features, plain):
-        compiled = CompiledRows.of(data, structure, n_components, plain, data.root)
-        state = compiled.start(labels)
-        if state is not None:
-            return compiled.mixture_of(state)
-    return reference_start(data, labels, structure, n_components)
+    if not CompiledRows.can_hold(structure, data.rows.n_features, plain):
+        return None
+    return CompiledRows.of(data, structure, n_components, plain, data.root)
 
 
 def reference_start(data: Sample, labels: IntArray, structure: type[AbstractCovariance], n_components: int) -> Mixture:
@@ -224,10 +236,10 @@ def _discriminants(data: Sample, labels: IntArray, n_axes: int) -> FloatArray:
     These are the axes along which the means of the clusters differ most, in units of the covariance within clusters, or
     of its diagonal if the sample is wide. If all axes are wanted, they are not turned.
     """
-    root = data.root_within_clusters(labels, "diagonal" if data.is_wide else "full")
+    means, root = data.means_and_root(labels, "diagonal" if data.is_wide else "full")
     whitened = whiten_by(data.rows.values - data.center, root)
     if n_axes == data.rows.n_features:
         return whitened
-    means = whiten_by(means_of_clusters(data, labels) - data.center, root)
+    means = whiten_by(means - data.center, root)
     between = np.sqrt(np.bincount(labels, data.rows.weights))[:, None] * means
     return np.asarray(whitened @ np.linalg.svd(between, full_matrices=False)[2][:n_axes].T)
