@@ -1,4 +1,8 @@
-"""Independent streams of random numbers, keyed by a seed and a number."""
+"""Sources of random numbers: independent streams, keyed by a seed and a number, and copies of a RandomState.
+
+None of them asks the system for a seed, as NumPy does even if a key or a state follows; that takes as long as a short
+run of EM.
+"""
 
 import itertools
 from collections.abc import Iterator
@@ -10,7 +14,7 @@ from numpy.random.bit_generator import ISeedSequence
 
 def random_stream(seed: int, number: int) -> np.random.Generator:
     """Return a counter-based stream, that of ``Philox(key=[seed, number])``."""
-    key: Any = _Key(np.array([seed, number], dtype=np.uint64))
+    key: Any = _Words(np.array([seed, number], dtype=np.uint64))
     return np.random.Generator(np.random.Philox(key))
 
 
@@ -19,12 +23,20 @@ def random_streams(seed: int, first: int = 0) -> Iterator[np.random.Generator]:
     return (random_stream(seed, number) for number in itertools.count(first))
 
 
-class _Key(ISeedSequence):
-    """The key of a Philox generator as the source of its seed: with ``key=`` it would ask the system for a seed too."""
+def random_state_at(state: Any) -> np.random.RandomState:
+    """Return a RandomState in the state that another one has returned from ``get_state``."""
+    words: Any = _Words(np.zeros(624, dtype=np.uint32))
+    copy = np.random.RandomState(np.random.MT19937(words))
+    copy.set_state(state)
+    return copy
 
-    def __init__(self, key: Any) -> None:
-        self._key = key
 
-    def generate_state(self, n_words: int, dtype: Any = np.uint64) -> Any:
-        assert (n_words, dtype) == (2, np.uint64)
-        return self._key
+class _Words(ISeedSequence):
+    """Words that are the state of a generator."""
+
+    def __init__(self, words: Any) -> None:
+        self._words = words
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
+        assert (n_words, dtype) == (len(self._words), self._words.dtype)
+        return self._words

@@ -217,8 +217,7 @@ def _search(
             settings.search,
             int(rng.randint(2**31)),
         )
-    first = np.random.RandomState()
-    first.set_state(rng.get_state())  # the first start is that of scikit-learn for the same random_state
+    first = rng.get_state()  # the first start is that of scikit-learn for the same random_state
     return find_optimum(
         engine,
         settings.structure,

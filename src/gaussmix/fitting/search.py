@@ -10,7 +10,7 @@ import numpy as np
 from gaussmix.core.background import Background
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine, engine_for
-from gaussmix.core.random_streams import random_streams
+from gaussmix.core.random_streams import random_state_at, random_streams
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.batch import MOST_FEATURES
@@ -55,7 +55,7 @@ def find_optimum(
     update_for: Callable[[Sample, FloatArray], MaximumLikelihood],
     settings: SearchSettings,
     seed: int,
-    first: np.random.RandomState | None = None,
+    first: Any = None,
     background: Background | None = None,
 ) -> SearchResult:
     """Search for the best optimum: compare several starts, and improve the best by split-and-merge moves.
@@ -77,8 +77,8 @@ def find_optimum(
         Settings of all runs.
     seed : int
         Seed; start i draws from its own counter-based stream, keyed by the seed and i.
-    first : RandomState, optional
-        Source of random numbers of the first start, in place of its stream.
+    first : tuple or dict, optional
+        State of a RandomState from which the first start draws, in place of its stream.
     background : Background, optional
         Noise of any weight; by default the mixture has none.
 
@@ -196,7 +196,7 @@ def _explore_all(
     structure: type[AbstractCovariance],
     n_components: int,
     seed: int,
-    first: np.random.RandomState | None,
+    first: Any,
 ) -> Explored:
     """Return the last runs and the best one; incomplete rows are searched again with the values that it expects."""
     if normal is None:
@@ -216,14 +216,14 @@ def _explore_tails(
     structure: type[AbstractCovariance],
     n_components: int,
     seed: int,
-    first: np.random.RandomState | None,
+    first: Any,
 ) -> tuple[list[Run], Run]:
     """Return optima of t distributions, and the best one, from those of the normal mixture and from other starts."""
     runs, optimum = _explore(normal, structure, n_components, seed, first)
     settings = search.settings
     numbers = range(settings.n_starts if settings.all_starts else min(settings.n_starts, OWN_STARTS))
     streams = random_streams(seed, _STREAMS_OF_SAMPLE)
-    starts = draw_tail_starts(search.data, structure, n_components, numbers, streams, first)
+    starts = draw_tail_starts(search.data, structure, n_components, numbers, streams, _source(first))
     tails, needs_moves = race_of_tails(search, [optimum, *(run for run in runs if optimum.beats(run))], starts)
     rng = next(streams)
     best = search.refill(tails[0], rng)
@@ -235,7 +235,7 @@ def _explore(
     structure: type[AbstractCovariance],
     n_components: int,
     seed: int,
-    first: np.random.RandomState | None,
+    first: Any,
 ) -> tuple[list[Run], Run]:
     """Return the last runs of the race of all starts, and the best run after refinement.
 
@@ -263,7 +263,6 @@ def _explore(
         if rows_each >= _ENOUGH * needed:  # moves in wide tables of fewer rows fit noise
             best = search.refine(best, rng)
         return runs, best
-    state = None if first is None else first.get_state()
     numbers, size = range(settings.n_starts), usual_starts(n_components)
     runs, found = [], None
     for at in numbers[::size]:
@@ -271,9 +270,9 @@ def _explore(
         if background is not None:
             starts = draw_noise_starts(data, background, structure, n_components, some, streams)
         elif search.update.initial_degrees is not None:
-            starts = draw_tail_starts(data, structure, n_components, some, streams, _copied(state))
+            starts = draw_tail_starts(data, structure, n_components, some, streams, _source(first))
         else:
-            starts = draw_starts(search.of_starts or data, structure, n_components, some, streams, _copied(state))
+            starts = draw_starts(search.of_starts or data, structure, n_components, some, streams, _source(first))
         raced = search.race(starts)
         rng = next(streams)
         if found is None or raced[0].beats(found):
@@ -290,13 +289,9 @@ def _better(runs: list[Run], found: Run, again: tuple[list[Run], Run]) -> tuple[
     return ranked([*runs, *again[0]]), again[1] if again[1].beats(found) else found
 
 
-def _copied(state: Any) -> np.random.RandomState | None:
-    """Return a RandomState in a state, since a search may be repeated."""
-    copy = np.random.RandomState()
-    if state is None:
-        return None
-    copy.set_state(state)
-    return copy
+def _source(state: Any) -> np.random.RandomState | None:
+    """Return a new RandomState in a state, if there is one; a search may be repeated."""
+    return None if state is None else random_state_at(state)
 
 
 def _finish_on_all_rows(last: Multistart, found: Run, runs: list[Run], ladder: Ladder) -> Run:
