@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Self
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -58,24 +58,7 @@ class Soundness:
     groups: BoolArray
     surplus: FloatArray
 
-    @classmethod
-    def of_sound(cls, n_components: int) -> "Soundness":
-        """Return the soundness of as many sound components.
-
-        Parameters
-        ----------
-        n_components : int
-            Number of components.
-
-        Returns
-        -------
-        Soundness
-            None is unsound.
-        """
-        none = np.zeros(n_components, dtype=np.bool_)
-        return cls(none, none, none, none, none, np.zeros(n_components))
-
-    @property
+    @cached_property
     def unsound(self) -> BoolArray:
         """The unsound components, ``(k,)`` bools: those that are empty, collapsed, few or spurious."""
         return self.empty | self.collapsed | self.few | self.spurious
@@ -102,14 +85,14 @@ class Soundness:
             self.surplus[order],
         )
 
-    @property
+    @cached_property
     def is_doubtful(self) -> bool:
         """Whether a component is unsound and has so few rows that chance explains it."""
         return bool((self.unsound & ~self.groups).any())
 
-    @classmethod
-    def none(cls, n_components: int) -> Self:
-        """Return the object of a mixture without degenerate components.
+    @staticmethod
+    def none(n_components: int) -> "Soundness":
+        """Return the object of a mixture without degenerate components; it is read-only.
 
         Parameters
         ----------
@@ -121,13 +104,20 @@ class Soundness:
         Soundness
             All components are sound.
         """
-        nothing = np.zeros(n_components, dtype=np.bool_)
-        return cls(nothing, nothing, nothing, nothing, nothing, np.zeros(n_components))
+        return _sound(n_components)
 
-    @property
+    @cached_property
     def n_unsound(self) -> int:
         """The number of unsound components."""
         return int(np.count_nonzero(self.unsound))
+
+
+@cache
+def _sound(n_components: int) -> Soundness:
+    """Return the same object each time, since most runs of a search are clearly sound."""
+    nothing, surplus = np.zeros(n_components, dtype=np.bool_), np.zeros(n_components)
+    nothing.flags.writeable = surplus.flags.writeable = False
+    return Soundness(nothing, nothing, nothing, nothing, nothing, surplus)
 
 
 def examine(
@@ -234,7 +224,7 @@ def examine_factors(mixture: Mixture, counts: FloatArray) -> Soundness:
         The degenerate components.
     """
     assert isinstance(mixture.covariance, Factor)
-    sound = Soundness.of_sound(mixture.n_components)
+    sound = Soundness.none(mixture.n_components)
     own = mixture.covariance.factor_letters[0] == "U"
     few = counts < (mixture.covariance.n_factors + 2 if own else 2)
     return replace(sound, empty=counts < _LOST, few=few & (counts >= _LOST))
@@ -261,13 +251,14 @@ def is_clearly_sound(
         Lower bounds of the least variance of each component, relative to the covariance within components and to the
         reference covariance.
     """
-    least = float(counts.min())
-    if least < max(_LOST, rows_needed(structure.letters, n_features)) or beside_target.min() < 2 * COLLAPSED:
+    least, many = max(_LOST, rows_needed(structure.letters, n_features)), MANY * (n_features + 2)
+    rows, pooled, target = counts.tolist(), beside_pooled.tolist(), beside_target.tolist()  # quicker than small arrays
+    if not (all(count >= least for count in rows) and all(ratio >= 2 * COLLAPSED for ratio in target)):
         return False
-    if least >= MANY * (n_features + 2):
-        return bool(beside_pooled.min() > 2 * COLLAPSED)
+    if min(rows) >= many:
+        return all(ratio > 2 * COLLAPSED for ratio in pooled)
     thin = math.exp(THIN) * 1.01
-    return bool(((beside_pooled > thin) | (counts >= MANY * (n_features + 2))).all() and beside_pooled.min() > 0)
+    return all(ratio > 0 and (ratio > thin or count >= many) for ratio, count in zip(pooled, rows, strict=True))
 
 
 def find_lost(mixture: Mixture, counts: FloatArray) -> BoolArray:

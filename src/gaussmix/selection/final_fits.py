@@ -173,7 +173,7 @@ class FinalFits:
             return None
         fit, is_sound = found
         if is_sound:
-            return FinalFit(spec, fit, Soundness.of_sound(spec.n_components), optimum.origin)
+            return FinalFit(spec, fit, Soundness.none(spec.n_components), optimum.origin)
         return self._examined(spec, fit, optimum.origin)
 
     def _examined(self, spec: ModelSpec, fit: Fit, origin: str) -> FinalFit:
