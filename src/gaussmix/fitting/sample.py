@@ -9,7 +9,7 @@ import numpy as np
 import gaussmix.core._native as _native
 from gaussmix.core.column_sums import average_columns, sum_squares
 from gaussmix.core.covariance import structure_of
-from gaussmix.core.covariance.deviations import dense_root, diagonal_of, whiten_by
+from gaussmix.core.covariance.deviations import dense_root, diagonal_of, lengths_of, whiten_by
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.forms import FORMS
 from gaussmix.core.imputation import expected_rows
@@ -135,9 +135,11 @@ class Sample:
         """
         if self.is_wide:
             return self.columns_by_kurtosis(self.rows.n_features)
-        centered = self.rows.with_values(self.rows.values - self.center)
-        whitened = whiten_by(centered.values, _root_about(centered, "full"))
-        return whitened @ kurtosis_axes(centered.with_values(whitened))
+        whitened = self.whitened
+        if self.root.ndim == 1 or self.incomplete is not None:
+            centered = self.rows.with_values(self.rows.values - self.center)
+            whitened = whiten_by(centered.values, _root_about(centered, "full"))
+        return whitened @ kurtosis_axes(self.rows.with_values(whitened))
 
     def root_within(self, n_components: int, form: Form, rng: np.random.Generator) -> FloatArray:
         """Return the lower root of the covariance within k-means clusters, an estimate of that of components."""
@@ -208,14 +210,15 @@ def _root_about(centered: WeightedRows, form: Form) -> FloatArray:
 
 def _regular_root(rows: FloatArray, form: Form) -> FloatArray:
     """Return a regular lower root of ``rows' rows``, restricted to the form: (d, d), or its diagonal (d,)."""
-    deviations = np.sqrt(sum_squares(rows))
-    if FORMS[form].features_per_variance(len(deviations)) > 1:
-        deviations = np.full_like(deviations, math.sqrt((deviations**2).mean()))
     if FORMS[form].is_diagonal:
+        deviations = np.sqrt(sum_squares(rows))
+        if FORMS[form].features_per_variance(len(deviations)) > 1:
+            deviations = np.full_like(deviations, math.sqrt((deviations**2).mean()))
         return np.where(deviations > 0, deviations, 1.0)
     root = structure_of(form).root_of_rows(rows)
+    deviations = lengths_of(root)
     least = np.where(deviations > 0, _LEAST_SPREAD * deviations, 1.0)
-    root[np.diag_indices_from(root)] = np.maximum(root.diagonal(), least)
+    np.fill_diagonal(root, np.maximum(root.diagonal(), least))
     return root
 
 
