@@ -77,6 +77,21 @@ class FactorUpdate(MaximumLikelihood):
             return cls(least_noise=LEAST_NOISE * variances)
         return cls(least_noise=np.maximum(float(reg_covar), _ROUNDING * variances))
 
+    def prepared(self, mixture: Mixture) -> Mixture:
+        """Return a start whose noise is not below the bound, so that the first step does not lower the likelihood."""
+        covariance = mixture.covariance
+        assert isinstance(covariance, Factor)
+        least = self.least_of(covariance)
+        if (covariance.noise_variances >= least).all():
+            return mixture
+        bounded = type(covariance).from_parts(np.maximum(covariance.noise_variances, least), covariance.loadings)
+        return mixture.with_components(mixture.weights, mixture.means, bounded)
+
+    def least_of(self, covariance: Factor) -> FloatArray:
+        """Return the least variances (d,) of the noise; they are the same for all columns if the noise is isotropic."""
+        isotropic = covariance.factor_letters[2] == "C"
+        return np.full_like(self.least_noise, self.least_noise.max()) if isotropic else self.least_noise
+
     def may_stack(self, mixture: Mixture) -> bool:
         return False
 
@@ -134,8 +149,7 @@ class FactorUpdate(MaximumLikelihood):
     def at_bound(self, mixture: Mixture) -> BoolArray:
         """Return the columns (k, d) in which the noise of a component has its least variance."""
         assert isinstance(mixture.covariance, Factor)
-        least = self.least_noise.max() if mixture.covariance.factor_letters[2] == "C" else self.least_noise
-        return np.asarray(mixture.covariance.noise_variances <= _AT_BOUND * least)
+        return np.asarray(mixture.covariance.noise_variances <= _AT_BOUND * self.least_of(mixture.covariance))
 
 
 def takes_full_sums(structure: type[Factor], n_features: int) -> bool:
