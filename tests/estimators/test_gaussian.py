@@ -129,34 +129,6 @@ def test_large_data_start_from_a_bounded_sample(monkeypatch):
     assert gm.lower_bound_ == pytest.approx(GaussianMixture(K, random_state=0).fit(ROWS).lower_bound_, abs=1e-6)
 
 
-def test_warm_start_goes_on():
-    settings = ONE_START | {"init_params": "random", "tol": 0, "random_state": 0}
-    whole = GaussianMixture(K, **(settings | {"max_iter": 4}))
-    parts = GaussianMixture(K, **(settings | {"max_iter": 2}), warm_start=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        whole.fit(ROWS)
-        parts.fit(ROWS).fit(ROWS)
-    np.testing.assert_array_equal(parts.means_, whole.means_)
-    with pytest.raises(
-        ValueError, match=r"warm_start continues from \('full', 3, 3\), this fit asks for \('full', 3, 2\)"
-    ):
-        parts.fit(ROWS[:, :2])
-    with pytest.raises(ValueError, match="'diag', 3, 3"):
-        parts.set_params(covariance_type="diag").fit(ROWS)
-
-
-def test_warm_start_on_other_data_does_not_converge_at_once():
-    gm = GaussianMixture(K, random_state=0, warm_start=True, **ONE_START).fit(ROWS)
-    other = blobs(seed=11)
-    gm.fit(other)
-    assert gm.n_iter_ > 2
-    assert (
-        gm.lower_bound_
-        > GaussianMixture(K, random_state=0, init_params="kmeans", max_iter=0).fit(other).lower_bound_ - 1
-    )
-
-
 def test_a_start_that_is_given_is_run_once():
     starts = set()
     for given in ({"init_params": np.arange(len(ROWS)) % K}, {"init_params": "kmeans"}):

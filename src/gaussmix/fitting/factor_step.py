@@ -56,10 +56,13 @@ class FactorUpdate(MaximumLikelihood):
     by_steps : bool, default=False
         Whether the M-step is one step of EM for the factors with few columns as well. The first iterations of a start
         are: the factors of clusters that are still rough are soon as wrong as these.
+    deviations : (d,) array, optional
+        Deviations within clusters, if the least variances are a share of their squares.
     """
 
     least_noise: FloatArray = None  # type: ignore[assignment]
     by_steps: bool = False
+    deviations: FloatArray | None = None
     _latest_step: list[tuple[Moments, FactorMStep]] = field(default_factory=list, init=False, repr=False)
 
     @classmethod
@@ -74,7 +77,7 @@ class FactorUpdate(MaximumLikelihood):
             Variances of the columns within clusters.
         """
         if isinstance(reg_covar, str):
-            return cls(least_noise=LEAST_NOISE * variances)
+            return cls(least_noise=LEAST_NOISE * variances, deviations=np.sqrt(variances))
         return cls(least_noise=np.maximum(float(reg_covar), _ROUNDING * variances))
 
     def prepared(self, mixture: Mixture) -> Mixture:
