@@ -224,27 +224,6 @@ def test_a_failed_refit_keeps_the_old_model(fitted):
     assert gm.n_features_in_ == 3
 
 
-@pytest.mark.parametrize("calls", [1, 2, 3, 9, 40])
-def test_an_interrupt_in_the_first_runs_on_some_of_the_rows_keeps_their_best(calls):
-    rng = np.random.default_rng(0)
-    X = 4 * rng.normal(size=(20, 3))[rng.integers(20, size=24_000)] + rng.normal(size=(24_000, 3))
-    left = calls
-
-    def interrupt(progress):
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise KeyboardInterrupt
-
-    model = GaussianMixture(20, covariance_type="diag", random_state=0, callback=interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(X)
-    assert hasattr(model, "fit_result_") == (calls > 1)  # the first call comes before the first pass
-    if calls > 1:
-        assert "Interrupted" in model.stop_reason_
-        assert model.lower_bound_ == pytest.approx(model.score(X), rel=1e-12)
-
-
 def test_verbose_prints_the_starts_and_iterations(capsys):
     GaussianMixture(K, random_state=0, verbose=2, verbose_interval=1, n_init=2, **ONE_START).fit(ROWS)
     printed = capsys.readouterr().out
