@@ -236,3 +236,26 @@ def test_imputer_has_factors_if_it_is_fitted_to_complete_rows(X, model):
     assert_allclose(imputer.fit(X).transform(missing), model.impute(missing), rtol=1e-9)
     with pytest.raises(ValueError, match=r"'factor\(2\)' needs complete rows in fit: fit to the complete rows, or use"):
         imputer.fit(np.vstack([X, missing]))
+
+
+@pytest.mark.parametrize("name", ["factor", "factor-UCU", "factor-CCU", "factor-CUU", "factor-UUC", "factor-CCC"])
+@pytest.mark.parametrize(("n", "d", "q"), [(11, 15, 9), (5, 14, 9), (10, 12, 9), (6, 40, 3)])
+@pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_component_for_each_row_has_the_least_noise(name, n, d, q):
+    X = np.random.default_rng(n).standard_normal((n, d))
+    model = GaussianMixture(n, covariance_type=name, n_factors=q, random_state=0).fit(X)
+    least = model.fit_result_.update.least_noise
+    least = np.full(d, least.max()) if name.endswith("C") else least
+    assert_allclose(model.noise_variances_, np.tile(least, (n, 1)), rtol=1e-6)
+    assert_allclose(model.lower_bound_, -np.log(n) - 0.5 * np.log(2 * np.pi * least).sum(), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "d", "k"), [(12, 12, 2), (20, 30, 2), (30, 14, 5), (9, 20, 3)])
+@pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_fewer_rows_than_full_covariances_need(n, d, k):
+    X = np.random.default_rng(n).standard_normal((n, d))
+    model = GaussianMixture(k, covariance_type="factor", n_factors=2, random_state=0).fit(X)
+    again = GaussianMixture(k, covariance_type="factor", n_factors=2, random_state=0).fit(1024 * X)
+    assert_allclose(again.lower_bound_, model.lower_bound_ - d * np.log(1024), rtol=1e-9)

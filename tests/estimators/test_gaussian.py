@@ -129,34 +129,6 @@ def test_large_data_start_from_a_bounded_sample(monkeypatch):
     assert gm.lower_bound_ == pytest.approx(GaussianMixture(K, random_state=0).fit(ROWS).lower_bound_, abs=1e-6)
 
 
-def test_warm_start_goes_on():
-    settings = ONE_START | {"init_params": "random", "tol": 0, "random_state": 0}
-    whole = GaussianMixture(K, **(settings | {"max_iter": 4}))
-    parts = GaussianMixture(K, **(settings | {"max_iter": 2}), warm_start=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        whole.fit(ROWS)
-        parts.fit(ROWS).fit(ROWS)
-    np.testing.assert_array_equal(parts.means_, whole.means_)
-    with pytest.raises(
-        ValueError, match=r"warm_start continues from \('full', 3, 3\), this fit asks for \('full', 3, 2\)"
-    ):
-        parts.fit(ROWS[:, :2])
-    with pytest.raises(ValueError, match="'diag', 3, 3"):
-        parts.set_params(covariance_type="diag").fit(ROWS)
-
-
-def test_warm_start_on_other_data_does_not_converge_at_once():
-    gm = GaussianMixture(K, random_state=0, warm_start=True, **ONE_START).fit(ROWS)
-    other = blobs(seed=11)
-    gm.fit(other)
-    assert gm.n_iter_ > 2
-    assert (
-        gm.lower_bound_
-        > GaussianMixture(K, random_state=0, init_params="kmeans", max_iter=0).fit(other).lower_bound_ - 1
-    )
-
-
 def test_a_start_that_is_given_is_run_once():
     starts = set()
     for given in ({"init_params": np.arange(len(ROWS)) % K}, {"init_params": "kmeans"}):
@@ -250,27 +222,6 @@ def test_a_failed_refit_keeps_the_old_model(fitted):
         gm.set_params(callback=stop).fit(ROWS[:, :2])
     assert gm.mixture_ is before
     assert gm.n_features_in_ == 3
-
-
-@pytest.mark.parametrize("calls", [1, 2, 3, 9, 40])
-def test_an_interrupt_in_the_first_runs_on_some_of_the_rows_keeps_their_best(calls):
-    rng = np.random.default_rng(0)
-    X = 4 * rng.normal(size=(20, 3))[rng.integers(20, size=24_000)] + rng.normal(size=(24_000, 3))
-    left = calls
-
-    def interrupt(progress):
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise KeyboardInterrupt
-
-    model = GaussianMixture(20, covariance_type="diag", random_state=0, callback=interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(X)
-    assert hasattr(model, "fit_result_") == (calls > 1)  # the first call comes before the first pass
-    if calls > 1:
-        assert "Interrupted" in model.stop_reason_
-        assert model.lower_bound_ == pytest.approx(model.score(X), rel=1e-12)
 
 
 def test_verbose_prints_the_starts_and_iterations(capsys):

@@ -55,6 +55,20 @@ def test_no_step_lowers_the_likelihood(letters, by_steps):
     assert gains[:5].min() > 0
 
 
+@pytest.mark.parametrize("by_steps", [True, False])
+@pytest.mark.parametrize("letters", FACTOR_LETTERS)
+@pytest.mark.parametrize("n_factors", [1, 9])
+def test_a_start_with_less_noise_than_the_bound_does_not_fall(letters, by_steps, n_factors):
+    X = simulated(3, n=14, d=12)
+    update = FactorUpdate(least_noise=LEAST_NOISE * X.var(axis=0), by_steps=by_steps)
+    start = started(X, letters, n_components=14, n_factors=n_factors)
+    narrow = type(start.covariance)(1e-8 * start.covariance.roots, *start.means.shape)
+    start = start.with_components(start.weights, X, narrow)  # a component for each row
+    fit = fit_em(NativeEngine(X), update, start, None, max_iter=5)
+    assert (np.diff([record.log_likelihood for record in fit.history]) > -1e-9).all()
+    assert (fit.mixture.covariance.noise_variances >= 0.999 * update.least_noise).all()
+
+
 @pytest.mark.parametrize("letters", FACTOR_LETTERS)
 def test_accelerated_steps_never_lower_the_likelihood(letters):
     X = simulated(1, apart=0.5)

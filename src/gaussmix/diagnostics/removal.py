@@ -56,4 +56,5 @@ def removal_losses(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRo
 
 def _refitted(engine: AbstractEngine, update: MaximumLikelihood, mixture: Mixture) -> float:
     """Return the mean log-likelihood after ten iterations."""
-    return fit_em(engine, update, mixture, MeanChange(0.0), max_iter=_PASSES).moments.mean_log_likelihood
+    fit = fit_em(engine, update, mixture, MeanChange(0.0), max_iter=_PASSES).uninterrupted()
+    return fit.moments.mean_log_likelihood

@@ -357,13 +357,12 @@ class GaussianMixture(
         rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
         check_fit_rows(self, structure, rows)
         previous = result_to_continue(self, rows.n_features)
-        reduces = self._reduces and previous is None
         printer = VerbosePrinter(self.verbose, self.verbose_interval)
         with opened_checkpoint(path, self, rows, None if previous is None else previous.mixture) as (checkpoint, rng):
             starts = self._given_starts(previous, rng, printer, rows.with_value, constraints)
             settings = self._settings(starts, previous, self._watcher(printer), constraints)
             settings = replace(settings, search=replace(settings.search, checkpoint=checkpoint))
-            result = fit_mixture(rows.informative(), settings, rng, starts=starts, reduce_columns=reduces)
+            result = fit_mixture(rows.informative(), settings, rng, starts=starts, reduce_columns=self._reduces)
         if self.order_by != "auto" and previous is None:
             result = result.reordered(order_components(result.mixture, self.order_by))
         self.fit_result_ = result
@@ -371,7 +370,7 @@ class GaussianMixture(
             raise KeyboardInterrupt
         if result.columns is not None:
             warn(result.columns.warning(rows.names, rows.shape), stacklevel=3)
-        if reduces and structure_of(result.mixture.covariance.form).name in ("full", "tied") and not is_factor:
+        if self._reduces and structure_of(result.mixture.covariance.form).name in ("full", "tied") and not is_factor:
             warn_of_near_relation(rows, result.columns, result.reduced)
         warn_of_fit(result, self.reg_covar)
         warn_of_least_noise(result, self.reg_covar)
@@ -419,9 +418,8 @@ class GaussianMixture(
             require_held_ratio(constraints, start)
             return start
 
-        before = previous.previous_log_likelihood if previous else -math.inf
         are_drawn = previous is None and self._is_drawn and not self._has_parameters_init
-        return GivenStarts(draw, before, printer.print_end, are_drawn)
+        return GivenStarts(draw, printer.print_end, are_drawn, previous)
 
     def _settings(
         self,

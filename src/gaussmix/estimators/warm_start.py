@@ -32,7 +32,7 @@ def result_to_continue(estimator: "GaussianMixture", n_features: int) -> FitResu
     previous: FitResult | None = getattr(estimator, "fit_result_", None) if estimator.warm_start else None
     if previous is None:
         return None
-    found = (previous.mixture.covariance_type, *previous.mixture.means.shape)
+    found = (previous.reduced.covariance_type, *previous.mixture.means.shape)
     wanted = (structure_for(estimator.covariance_type, estimator.n_factors).name, estimator.n_components, n_features)
     if found != wanted:
         raise ValueError(

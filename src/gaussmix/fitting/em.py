@@ -192,6 +192,23 @@ class Fit:
         """
         return replace(self, stop=stop, reason=stop.sentence(self.n_iter, remaining=remaining))
 
+    def uninterrupted(self) -> "Fit":
+        """Return the fit, if it was not interrupted: for runs that are a part of other work.
+
+        Returns
+        -------
+        Fit
+            This fit.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If Ctrl-C ended it.
+        """
+        if self.stop is Stop.INTERRUPTED:
+            raise KeyboardInterrupt
+        return self
+
     def reordered(self, order: IntArray) -> "Fit":
         """Return the same fit with its components in another order.
 

@@ -88,13 +88,9 @@ class FactorAccelerator(AbstractAccelerator):
         if not far < _LONGEST:
             return None
         weights = np.where(mixture.weights > 0, np.exp(logs - logs.max()), 0.0)
-        noise = np.maximum(np.exp(log_noise), self._least(covariance))
+        noise = np.maximum(np.exp(log_noise), self._update.least_of(covariance))
         proposed = type(covariance).from_parts(noise, loadings.reshape(k, d, -1))
         return mixture.with_components(weights / weights.sum(), means.reshape(k, d), proposed)
-
-    def _least(self, covariance: Factor) -> FloatArray:
-        least = self._update.least_noise
-        return np.full_like(least, least.max()) if covariance.factor_letters[2] == "C" else least
 
     @property
     def stretch(self) -> float:

@@ -45,7 +45,7 @@ class _Split:
 
     def continued(self, update: FactorUpdate, max_iter: int) -> "_Split":
         """Return the split after more iterations."""
-        fit = fit_em(self.engine, update, self.fit.mixture, None, max_iter=max_iter)
+        fit = fit_em(self.engine, update, self.fit.mixture, None, max_iter=max_iter).uninterrupted()
         return _Split(self.engine, fit, self.gain + fit.moments.log_likelihood - self.fit.moments.log_likelihood)
 
 
@@ -116,6 +116,7 @@ def _split(
     engine, found = NativeEngine.of(rows), []
     for kind in _HALVES:
         labels = labels_of_kind(part, None, kind, structure, 2, rng)
-        fit = fit_em(engine, update, factor_start(part, labels, structure, 2, rng), None, max_iter=_ITERATIONS)
+        start = factor_start(part, labels, structure, 2, rng)
+        fit = fit_em(engine, update, start, None, max_iter=_ITERATIONS).uninterrupted()
         found.append(_Split(engine, fit, fit.moments.log_likelihood - before))
     return max((split for split in found if split.is_sound(least)), key=lambda split: split.gain, default=None)

@@ -14,7 +14,7 @@ from gaussmix.core.random_streams import random_streams
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import AbstractAccelerator
 from gaussmix.fitting.batch import MOST_FEATURES
-from gaussmix.fitting.degeneracy import examine_factors
+from gaussmix.fitting.degeneracy import examine_factors, rows_needed
 from gaussmix.fitting.em import Fit
 from gaussmix.fitting.factor_acceleration import FactorAccelerator
 from gaussmix.fitting.factor_moves import propose_factor_moves
@@ -156,12 +156,16 @@ def find_factor_optimum(
 def _starts_of_others(
     search: FactorMultistart, structure: type[Factor], n_components: int, seed: int
 ) -> Iterator[Mixture]:
-    """Yield starts from the optima of full and of diagonal covariances, with the most likely factors of these."""
+    """Yield starts from the optima of full and of diagonal covariances, with the most likely factors of these.
+
+    With fewer rows for each component than a full covariance needs, full covariances would be singular.
+    """
     assert isinstance(search.update, FactorUpdate)
-    settings = replace(search.settings, watch=None, checkpoint=None)
-    for other in (Full, Diagonal):
+    settings, rows = replace(search.settings, watch=None, checkpoint=None), search.data.rows
+    has_enough = rows.total >= n_components * rows_needed(Full.letters, rows.n_features)
+    for other in (Full, Diagonal) if has_enough else (Diagonal,):
         found = find_optimum(
-            NativeEngine.of(search.data.rows),
+            NativeEngine.of(rows),
             other,
             n_components,
             lambda sample, root: MaximumLikelihood(prior=Prior.chen_tan(WEAKEST, root)),

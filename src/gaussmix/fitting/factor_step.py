@@ -56,10 +56,13 @@ class FactorUpdate(MaximumLikelihood):
     by_steps : bool, default=False
         Whether the M-step is one step of EM for the factors with few columns as well. The first iterations of a start
         are: the factors of clusters that are still rough are soon as wrong as these.
+    deviations : (d,) array, optional
+        Deviations within clusters, if the least variances are a share of their squares.
     """
 
     least_noise: FloatArray = None  # type: ignore[assignment]
     by_steps: bool = False
+    deviations: FloatArray | None = None
     _latest_step: list[tuple[Moments, FactorMStep]] = field(default_factory=list, init=False, repr=False)
 
     @classmethod
@@ -74,8 +77,23 @@ class FactorUpdate(MaximumLikelihood):
             Variances of the columns within clusters.
         """
         if isinstance(reg_covar, str):
-            return cls(least_noise=LEAST_NOISE * variances)
+            return cls(least_noise=LEAST_NOISE * variances, deviations=np.sqrt(variances))
         return cls(least_noise=np.maximum(float(reg_covar), _ROUNDING * variances))
+
+    def prepared(self, mixture: Mixture) -> Mixture:
+        """Return a start whose noise is not below the bound, so that the first step does not lower the likelihood."""
+        covariance = mixture.covariance
+        assert isinstance(covariance, Factor)
+        least = self.least_of(covariance)
+        if (covariance.noise_variances >= least).all():
+            return mixture
+        bounded = type(covariance).from_parts(np.maximum(covariance.noise_variances, least), covariance.loadings)
+        return mixture.with_components(mixture.weights, mixture.means, bounded)
+
+    def least_of(self, covariance: Factor) -> FloatArray:
+        """Return the least variances (d,) of the noise; they are the same for all columns if the noise is isotropic."""
+        isotropic = covariance.factor_letters[2] == "C"
+        return np.full_like(self.least_noise, self.least_noise.max()) if isotropic else self.least_noise
 
     def may_stack(self, mixture: Mixture) -> bool:
         return False
@@ -134,8 +152,7 @@ class FactorUpdate(MaximumLikelihood):
     def at_bound(self, mixture: Mixture) -> BoolArray:
         """Return the columns (k, d) in which the noise of a component has its least variance."""
         assert isinstance(mixture.covariance, Factor)
-        least = self.least_noise.max() if mixture.covariance.factor_letters[2] == "C" else self.least_noise
-        return np.asarray(mixture.covariance.noise_variances <= _AT_BOUND * least)
+        return np.asarray(mixture.covariance.noise_variances <= _AT_BOUND * self.least_of(mixture.covariance))
 
 
 def takes_full_sums(structure: type[Factor], n_features: int) -> bool:

@@ -25,9 +25,10 @@ from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import Form
+from gaussmix.core.typing import FloatArray, Form
 from gaussmix.fitting.acceleration import AbstractAccelerator, Accelerator
 from gaussmix.fitting.checkpoint import ALL
+from gaussmix.fitting.continued_fit import log_likelihood_to_continue, mixture_to_continue, root_to_continue
 from gaussmix.fitting.degeneracy import examine, examine_factors, find_lost
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.factor_acceleration import FactorAccelerator
@@ -40,6 +41,7 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import POLISHING
 from gaussmix.fitting.noise_region import region_of
 from gaussmix.fitting.noise_starts import proposals_beside_noise, with_weight_of_noise
+from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search import ALL_ROWS, find_optimum
 from gaussmix.fitting.search_result import SearchResult
@@ -64,18 +66,37 @@ class GivenStarts:
     ----------
     draw : callable
         Function that returns a start, given the rows (with a mean weight of at least one) and the M-step.
-    previous_log_likelihood : float
-        Mean log-likelihood one iteration before the start, if a fit is continued (`EMRun`).
     after_each : callable
         Callback that receives the `Fit` of each start.
     are_drawn : bool
         Whether a method draws the starts. Starts that the caller provides are the only ones that are tried.
+    previous : FitResult, optional
+        The fit that a warm start continues.
+    previous_log_likelihood : float
+        Mean log-likelihood one iteration before the start, if a fit is continued (`EMRun`).
+    root_within : (d, d) or (d,) array, optional
+        Root within clusters of the fit that is continued; by default that of clusters of the rows.
     """
 
     draw: Callable[[AnyRows, MaximumLikelihood], Mixture]
-    previous_log_likelihood: float
     after_each: Callable[[Fit], None]
     are_drawn: bool
+    previous: FitResult | None = None
+    previous_log_likelihood: float = -math.inf
+    root_within: FloatArray | None = None
+
+    def for_columns(self, columns: ColumnReduction | None, structure: type[AbstractCovariance]) -> "GivenStarts":
+        """Return the starts in the columns that a fit uses; only a warm start has others."""
+        previous = self.previous
+        if previous is None:
+            return self
+        is_same = columns is None and previous.columns is None
+        return replace(
+            self,
+            draw=self.draw if is_same else lambda rows, update: mixture_to_continue(previous, columns, structure),
+            previous_log_likelihood=log_likelihood_to_continue(previous, columns),
+            root_within=root_to_continue(previous, columns),
+        )
 
 
 def reduced_type(structure: type[AbstractCovariance]) -> str:
@@ -119,6 +140,8 @@ def fit_mixture(
             f"n_factors must be less than the number of columns that vary, {kept.n_features}; got "
             f"{settings.structure.n_factors}"
         )
+    if starts is not None:
+        starts = starts.for_columns(columns, settings.structure)
     kept = _with_moderate_weights(kept)
     distinct = distinct_rows(kept) if isinstance(kept, WeightedRows) else None
     passed = kept if distinct is None else distinct
@@ -186,9 +209,10 @@ def _fit_truncated(
     engine, random = NativeEngine.of(rows), np.random.default_rng(int(rng.randint(2**31)))
     sample = Sample.of(engine.sample_rows(rows_of_starts(k), random), form)
     first = flat_start(sample, settings.structure, k, random)
-    root = (
-        typical_distance(sample.whitened[:_MEASURED], whiten_by(first.means - sample.center, sample.root)) * sample.root
-    )
+    root = None if starts is None else starts.root_within
+    if root is None:
+        centers = whiten_by(first.means - sample.center, sample.root)
+        root = typical_distance(sample.whitened[:_MEASURED], centers) * sample.root
     update = settings.update_for(weight, sample, root)
     pending = [first]
 
@@ -249,7 +273,9 @@ def _fit_from_starts(
     root, update = None, settings.given_update
     if update is None:
         sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
-        root = sample.root_within(settings.n_components, form, np.random.default_rng(0))
+        root = starts.root_within
+        if root is None:
+            root = sample.root_within(settings.n_components, form, np.random.default_rng(0))
         update = settings.update_for(rows.total, sample, root)
     began = time.perf_counter()
     fits: list[Fit] = []

@@ -199,11 +199,6 @@ class FitResult:
         """The mixture of the columns that the run used."""
         return self.fit.mixture
 
-    @property
-    def previous_log_likelihood(self) -> float:
-        """The mean log-likelihood one iteration before the end, for warm starts."""
-        return self.mean_log_likelihood - self.fit.change
-
     def history(self) -> dict[str, FloatArray]:
         """Return the history of the run as arrays, with log-likelihoods of all columns.
 

@@ -346,12 +346,13 @@ def _split(
     structure = type(mixture.covariance)
     engine = NativeEngine.of(rows)
     nobody = np.zeros(rows.n_rows, dtype=np.int64)
-    one = fit_em(engine, update, start_from_labels(own, nobody, structure, 1), None, max_iter=1)
+    one = fit_em(engine, update, start_from_labels(own, nobody, structure, 1), None, max_iter=1).uninterrupted()
     sides = _sides(own, one.mixture)
     starts = [start_from_labels(own, side.astype(np.int64), structure, 2) for side in sides]
-    short = [fit_em(engine, update, start, None, max_iter=_SPLIT_ITERATIONS[0]) for start in starts]
+    few, more = _SPLIT_ITERATIONS
+    short = [fit_em(engine, update, start, None, max_iter=few).uninterrupted() for start in starts]
     best = max(short, key=lambda fit: fit.objective)
-    best = fit_em(engine, update, best.mixture, None, max_iter=_SPLIT_ITERATIONS[1], earlier=best)
+    best = fit_em(engine, update, best.mixture, None, max_iter=more, earlier=best).uninterrupted()
     first = np.zeros(len(shares))
     first[held] = best.mixture.responsibilities(rows.values)[:, 0]
     return best.objective - one.objective, first

@@ -191,11 +191,12 @@ def _split(update: VariationalUpdate, data: Sample, own: FloatArray) -> tuple[fl
     structure, sides = update.prior.structure, _sides(part)
     alone, local = (replace(update, prior=replace(update.prior, n_components=number), total=total) for number in (1, 2))
     nobody = np.zeros(rows.n_rows, dtype=np.int64)
-    one = fit_em(engine, alone, start_from_labels(part, nobody, structure, 1), None, max_iter=1)
+    one = fit_em(engine, alone, start_from_labels(part, nobody, structure, 1), None, max_iter=1).uninterrupted()
     starts = [start_from_labels(part, side.astype(np.int64), structure, 2) for side in sides]
-    short = [fit_em(engine, local, start, None, max_iter=_SPLIT_ITERATIONS[0]) for start in starts]
+    few, more = _SPLIT_ITERATIONS
+    short = [fit_em(engine, local, start, None, max_iter=few).uninterrupted() for start in starts]
     best = max(short, key=lambda fit: fit.objective)
-    best = fit_em(engine, local, best.mixture, None, max_iter=_SPLIT_ITERATIONS[1], earlier=best)
+    best = fit_em(engine, local, best.mixture, None, max_iter=more, earlier=best).uninterrupted()
     first = np.zeros(len(own))
     first[held] = engine.score_rows(local.posterior(best.mixture).whitened(), "responsibilities")[:, 0]
     return best.objective - one.objective, first

@@ -162,8 +162,9 @@ def _newton_step(gradient: FloatArray, hessian: FloatArray, free: BoolArray, *, 
     if not free.any():
         return step
     if isotropic:
-        curvature = max(abs(float(hessian.sum())), np.finfo(np.float64).tiny)
-        step[:] = np.clip(-gradient.sum() / curvature, -_LONGEST, _LONGEST)
+        slope = float(gradient.sum())
+        curvature = max(abs(float(hessian.sum())), abs(slope) / _LONGEST, np.finfo(np.float64).tiny)
+        step[:] = -slope / curvature
         return step
     values, axes = np.linalg.eigh(hessian[np.ix_(free, free)])
     values = np.maximum(np.abs(values), max(_FLATTEST * np.abs(values).max(), np.finfo(np.float64).tiny))
