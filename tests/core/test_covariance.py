@@ -350,3 +350,23 @@ def test_a_component_that_has_vanished_is_inflated_like_the_others(letters):
     assert np.isfinite(repaired.roots).all()
     assert (repaired.pivots() > 0).all()
     assert repaired.is_kept()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("letters", ["VEI", "VEV"])
+@pytest.mark.parametrize("unit", [1e-200, 1e-165, 1e-150, 1e150])
+def test_a_common_shape_does_not_depend_on_the_unit(letters, unit):
+    structure = MODELS[letters]
+    free = random_covariance(structure.free, 3, 4, np.random.default_rng(0)).roots
+    start, counts = structure.identity(3, 4), np.array([3.0, 2.0, 5.0])
+    np.testing.assert_allclose(start.nearest(counts, unit * free).roots / unit, start.nearest(counts, free).roots)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("letters", ["VEI", "VEV"])
+@pytest.mark.parametrize("lengths", [[[1, 1, 0], [2, 1, 0]], [[1, 1, 1e-165], [1, 1, 1e-170]], [[1, 2, 3], [0, 0, 0]]])
+@pytest.mark.parametrize("unit", [1e-150, 1.0, 1e150])
+def test_there_is_no_common_shape_where_variances_vanish(letters, lengths, unit):
+    free = unit * np.array(lengths, dtype=float)
+    roots = free if letters == "VEI" else np.stack([np.diag(line) for line in free])
+    np.testing.assert_array_equal(MODELS[letters].identity(2, 3).nearest(np.array([3.0, 2.0]), roots).roots, roots)

@@ -28,6 +28,7 @@ PAGES = {
     "streams": 4,
     "long-fits": 2,
     "larger-than-memory": 1,
+    "thousands-of-components": 1,
     "cluster": 1,
     "criteria": 1,
     "merging": 1,

@@ -15,6 +15,7 @@ from gaussmix import (
     GaussianMixture,
     GaussianMixtureIC,
     Mixture,
+    StudentMixture,
     bootstrap,
     compare_mixtures,
     describe,
@@ -118,3 +119,21 @@ def test_without_a_fit_in_a_pipeline_and_as_text_scikit_learns_representation_re
         assert not hasattr(FITTED, "_repr_html_")
         assert set(FITTED._repr_mimebundle_()) == {"text/plain"}
     assert FITTED._repr_mimebundle_()["text/html"].endswith(shown(FITTED))
+
+
+@pytest.mark.filterwarnings("ignore::gaussmix.DegenerateDataWarning")
+@pytest.mark.parametrize(
+    "model",
+    [
+        StudentMixture(2, random_state=0),
+        StudentMixture(2, degrees_of_freedom=1.5, random_state=0),
+        GaussianMixture(2, covariance_type="factor", n_factors=1, random_state=0),
+        GaussianMixture(2, trim=0.1, random_state=0),
+        GaussianMixture(2, noise="uniform", random_state=0),
+    ],
+    ids=str,
+)
+def test_fits_without_moments_are_shown(model):
+    rows = np.column_stack([load_old_faithful()[0], np.ones(272)])  # the constant column is left out
+    assert type(model).__name__ in model.fit(rows)._repr_html_()
+    assert not hasattr(model, "moments_")

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 
 from gaussmix import (
+    DegenerateDataWarning,
     GaussianMixture,
     GaussianMixtureIC,
     Mixture,
@@ -93,6 +94,33 @@ def test_covariances_are_infinite_up_to_two_degrees_of_freedom():
     model = StudentMixture(1, degrees_of_freedom=2.0).fit(IRIS)
     assert np.isinf(model.covariances_).all()
     assert not model.precisions_.any()
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical", "VEI", "VEE"])
+@pytest.mark.parametrize("degrees", [0.5, 1, 2])
+def test_scale_matrices_are_finite_where_covariances_are_not(covariance_type, degrees, tmp_path):
+    X = np.random.default_rng(0).standard_cauchy((200, 2))
+    model = StudentMixture(1, degrees_of_freedom=degrees, covariance_type=covariance_type, random_state=0).fit(X)
+    variances = model.covariances_
+    if variances.ndim == 3:
+        variances = np.diagonal(variances, axis1=1, axis2=2)
+    assert np.isposinf(variances).all()
+    assert not model.precisions_.any()
+    assert np.isfinite(model.scale_matrices_).all()
+    assert np.isfinite(model.sample(100, random_state=0)[0]).all()
+    assert "inf" not in str(model.mixture_)
+    assert "covariance" not in str(model.mixture_)
+    assert "inf" not in str(model.report(X))
+    model.mixture_.save(tmp_path / "model.json")
+    assert_allclose(Mixture.load(tmp_path / "model.json").covariance.covariances, model.scale_matrices_)
+
+
+def test_covariances_of_uncorrelated_columns_are_zero_at_any_degrees_of_freedom():
+    X = np.random.default_rng(0).standard_normal((100, 2))
+    with pytest.warns(DegenerateDataWarning):
+        model = StudentMixture(1, degrees_of_freedom=1.5).fit(np.c_[X, np.ones(100)])
+    assert not model.covariances_[0, 2, :2].any()
+    assert np.isposinf(np.diagonal(model.covariances_[0])).all()
 
 
 @pytest.mark.parametrize("nu", [3.0, 5.0, 10.0, 30.0])

@@ -38,15 +38,15 @@ def format_mixture(mixture: "Mixture") -> str:
         spreads = list(some.variances()[:, :, None])
     else:
         spreads = list(some.dense())
-    is_shared = mixture.covariance.form == "tied" and k > 1
+    is_shared, is_t = mixture.covariance.form == "tied" and k > 1, mixture.degrees_of_freedom is not None
     for component in range(shown):
         heading = f"component {component}, weight {mixture.weights[component]:.4g}"
         if mixture.degrees_of_freedom is not None:
             heading += f", {mixture.degrees_of_freedom[component]:.4g} degrees of freedom"
         spread = None if is_shared else spreads[component]
-        blocks.append(f"{heading}\n{_table(mixture.names, mixture.means[component], spread)}")
+        blocks.append(f"{heading}\n{_table(mixture.names, mixture.means[component], spread, is_t=is_t)}")
     if is_shared:
-        blocks.append(f"every component\n{_table(mixture.names, None, spreads[0])}")
+        blocks.append(f"every component\n{_table(mixture.names, None, spreads[0], is_t=is_t)}")
     if shown < k:
         blocks.append(f"... {k - shown} more {plural('component', k - shown)}")
     return "\n\n".join(blocks)
@@ -85,17 +85,21 @@ def _title(mixture: "Mixture") -> str:
     return f"{kind} of {k}{noise} in {d}, {name} {spread}"
 
 
-def _table(names: tuple[str, ...], mean: FloatArray | None, spread: FloatArray | None) -> str:
-    """Return the mean and the variances (d, 1) or the covariance (d, d) of a component, a line for each feature."""
+def _table(names: tuple[str, ...], mean: FloatArray | None, spread: FloatArray | None, *, is_t: bool) -> str:
+    """Return the mean and the variances (d, 1) or the covariance (d, d) of a component, a line for each feature.
+
+    Those of a t distribution are its center, and its squared scales or its scale matrix.
+    """
     d = min(len(names), _MOST_FEATURES)
     head, cells = [""], [[f"  {name}"] for name in names[:d]]
     if mean is not None:
-        head.append("mean")
+        head.append("center" if is_t else "mean")
         for line, value in zip(cells, mean, strict=False):
             line.append(f"{value:.5g}")
     if spread is not None:
         n_columns = min(spread.shape[1], d)
-        head += ["variance" if spread.shape[1] == 1 else "covariance", *[""] * (n_columns - 1)]
+        shown = ("squared scale", "scale matrix") if is_t else ("variance", "covariance")
+        head += [shown[spread.shape[1] > 1], *[""] * (n_columns - 1)]
         for line, values in zip(cells, spread, strict=False):
             line += [f"{value:.4g}" for value in values[:n_columns]]
     rest = [] if d == len(names) else [f"  ... {len(names) - d} more {plural('feature', len(names) - d)}"]

@@ -88,7 +88,7 @@ class OnlineFitMixin(FittedRunMixin):
     def _go_on(self, X: Any, sample_weight: Any, noise_covariance: Any, share: float) -> None:
         check_gaussian_mixture(self)
         rows: AnyRows = self._checked_rows(X, sample_weight, noise_covariance, reset=False)
-        past, base = self.moments_.faded(share), self.fit_result_.update
+        past, base = self._stored_moments().faded(share), self.fit_result_.update
         settings = self._settings(None, None, self._watcher(VerbosePrinter(self.verbose, self.verbose_interval)))
         rows = rows.informative()
         if not rows.n_positive:
@@ -126,6 +126,12 @@ class OnlineFitMixin(FittedRunMixin):
     @property
     def moments_(self) -> StoredMoments:
         """Sums over all rows of the fit, at the fitted mixture: what later rows are added to."""
+        try:
+            return self._stored_moments()
+        except ValueError as error:  # hasattr and dir, with which notebooks show an estimator, expect the other kind
+            raise AttributeError(str(error)) from None
+
+    def _stored_moments(self) -> StoredMoments:
         result: FitResult = self.fit_result_
         _require_all_columns(result)
         return StoredMoments(result.mixture, result.fit.moments)

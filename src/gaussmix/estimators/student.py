@@ -75,10 +75,11 @@ class StudentMixture(GaussianMixture):
     degrees_of_freedom_ : (k,) array
         Degrees of freedom of the components.
     scale_matrices_ : array
-        Scale matrices, in the shape of ``covariance_type``.
+        Scale matrices, in the shape of ``covariance_type``. They are finite for any degrees of freedom.
     covariances_, precisions_, precisions_cholesky_ : array
-        Covariances, their inverses, and upper triangular W with ``W W' = precision``. Covariances are infinite, and the
-        others zero, for 2 degrees of freedom or fewer. One for each component if ``covariance_type`` is "tied".
+        Covariances, their inverses, and upper triangular W with ``W W' = precision``. A component with 2 degrees of
+        freedom or fewer has no finite covariance: its variances are infinite, and its precisions zero; use
+        ``scale_matrices_``. One for each component if ``covariance_type`` is "tied".
     weights_ : (k,) array
         Mixing proportions.
     means_ : (k, d) array
@@ -176,11 +177,9 @@ class StudentMixture(GaussianMixture):
 
     @property
     def covariances_(self) -> FloatArray:
-        """Covariances; infinite for 2 degrees of freedom or fewer."""
+        """Covariances; infinite for 2 degrees of freedom or fewer, where ``scale_matrices_`` is finite."""
         matrices = self._each(super().covariances_)
-        with np.errstate(invalid="ignore"):  # infinity times zero
-            scaled = self._factors(matrices) * matrices
-        return np.where(np.isnan(scaled), np.inf, scaled)
+        return np.multiply(self._factors(matrices), matrices, out=np.zeros_like(matrices), where=matrices != 0)
 
     @property
     def precisions_(self) -> FloatArray:

@@ -17,7 +17,6 @@ from typing import Self
 import numpy as np
 from scipy.linalg import lapack, solve_triangular
 
-from gaussmix.core.column_sums import average_columns
 from gaussmix.core.covariance import Factor, covariance_class, structure_of
 from gaussmix.core.covariance.triangular import root_of_some
 from gaussmix.core.engines import NativeEngine
@@ -331,8 +330,8 @@ class _Columns:
 def _units_of_sample(rows: Rows) -> tuple[FloatArray, FloatArray]:
     """Return centers and scales (d,) from some of the rows."""
     some = rows[:: max(1, len(rows) // _SAMPLE)].astype(np.float64)
-    centers = average_columns(some)
-    return centers, _power_of_two(np.abs((some - centers).T, order="C").max(axis=1))
+    centers = some.mean(axis=0)
+    return centers, _power_of_two(np.abs(some - centers).max(axis=0))
 
 
 def _units_of_all(rows: Rows) -> tuple[FloatArray, FloatArray]:

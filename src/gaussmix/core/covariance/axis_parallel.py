@@ -6,7 +6,7 @@ The M-steps are those of Celeux and Govaert, Gaussian parsimonious clustering mo
 
 import numpy as np
 
-from gaussmix.core.covariance.constrained import AbstractConstrained, common_shape
+from gaussmix.core.covariance.constrained import AbstractConstrained, with_common_shape
 from gaussmix.core.covariance.diagonal import Diagonal
 from gaussmix.core.covariance.spherical import Spherical
 from gaussmix.core.typing import FloatArray
@@ -42,10 +42,8 @@ class VEI(AbstractConstrained):
     free = Diagonal
 
     def nearest_roots(self, counts: FloatArray, roots: FloatArray) -> FloatArray:
-        if not (roots > 0).any(axis=1).all() or not (roots > 0).any(axis=0).all():
-            return roots
-        volumes, shape = common_shape(counts, roots**2, np.exp(-2 * self.log_det() / self.n_features))
-        return np.sqrt(np.outer(volumes, shape))
+        nearest = with_common_shape(counts, roots, -2 * self.log_det() / self.n_features)
+        return roots if nearest is None else nearest
 
 
 class EVI(AbstractConstrained):

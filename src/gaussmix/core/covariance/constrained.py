@@ -190,16 +190,31 @@ class AbstractConstrained(AbstractCovariance):
         return self._free.precisions
 
 
-def common_shape(counts: FloatArray, variances: FloatArray, volumes: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the volumes (k,) and the common shape (d,) for free variances (k, d), from initial volumes (k,).
+def with_common_shape(counts: FloatArray, lengths: FloatArray, log_volumes: FloatArray) -> FloatArray | None:
+    """Return the lengths (k, d) with one shape that are nearest to free ones; None if there is no maximum.
 
-    Both are updated in turn. The shape is ``sum_k counts_k variances_k / volume_k`` over its geometric mean, a volume
-    the mean of ``variances_k / shape`` (Celeux and Govaert 1995, section 3.2, model [lambda_k B]).
+    Volumes and shape are updated in turn. The shape is ``sum_k counts_k variances_k / volume_k`` over its geometric
+    mean, a volume the mean of ``variances_k / shape`` (Celeux and Govaert 1995, section 3.2, model [lambda_k B]).
+
+    Parameters
+    ----------
+    counts : (k,) array
+        Positive numbers of rows.
+    lengths : (k, d) array
+        Roots of the free variances. There is no maximum if all variances of a component or of a column are zero, or
+        are so much smaller than the greatest one that they underflow.
+    log_volumes : (k,) array
+        Logarithms of the initial volumes, of which only the differences count.
     """
+    unit = lengths.max()
+    variances = (lengths / (unit if unit > 0 else 1.0)) ** 2
+    if not (variances > 0).any(axis=1).all() or not (variances > 0).any(axis=0).all():
+        return None
+    volumes = np.exp(log_volumes - log_volumes.mean())
     for _ in range(MOST_TURNS):
         shape = (counts / volumes) @ variances
         shape = shape / np.exp(np.log(shape).mean())
         before, volumes = volumes, (variances / shape).mean(axis=1)
         if np.abs(volumes / before - 1).max() < SETTLED:
             break
-    return volumes, shape
+    return np.asarray(unit * np.sqrt(np.outer(volumes, shape)))

@@ -11,7 +11,7 @@ import numpy as np
 import gaussmix.core._native as _native
 from gaussmix.core.covariance.axis_parallel import with_equal_volumes
 from gaussmix.core.covariance.common_axes import basis_along, common_axes, generic_axes, lengths_along
-from gaussmix.core.covariance.constrained import SETTLED, AbstractConstrained, common_shape
+from gaussmix.core.covariance.constrained import SETTLED, AbstractConstrained, with_common_shape
 from gaussmix.core.covariance.full import Full
 from gaussmix.core.covariance.triangular import inverse_transposed, lower_root, root_of_rows, triangular
 from gaussmix.core.typing import FloatArray
@@ -73,10 +73,8 @@ class VEV(AbstractConstrained):
 
     def nearest_roots(self, counts: FloatArray, roots: FloatArray) -> FloatArray:
         axes, lengths = _own_axes(roots)
-        if not (lengths.max(axis=0) > 0).all() or not (lengths.max(axis=1) > 0).all():
-            return roots
-        volumes, shape = common_shape(counts, lengths**2, np.exp(-2 * self.log_det() / self.n_features))
-        return _along(axes, np.sqrt(np.outer(volumes, shape)))
+        nearest = with_common_shape(counts, lengths, -2 * self.log_det() / self.n_features)
+        return roots if nearest is None else _along(axes, nearest)
 
 
 class EVV(AbstractConstrained):

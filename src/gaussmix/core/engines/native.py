@@ -28,7 +28,6 @@ from gaussmix.core.whitened import CommonBasis, WhitenedMixture
 
 _CONVERTED_BYTES = 8 << 20  # other layouts are copied to float64 in pieces of this size
 _COLUMN_ROWS = 4096  # rows that are transposed at a time
-_FEW_ROWS = 500  # up to these, one call is fast for any number of components and features
 _ROUGH_ROWS = 10_000  # with fewer, a pass is not most of the cost
 _ROUGH_REACH = 1e4  # single precision then resolves less than a thousandth of a standard deviation
 FLOPS_PER_CALL = 1e10  # of the first call, well under a second; Python handles Ctrl-C between calls
@@ -289,13 +288,14 @@ class NativeEngine(AbstractEngine):
         the pieces. The next piece of a mapped file is read while the compiled code works on this one, and its
         memory is given back afterwards.
         """
-        if self._in_place and self.n_rows <= _FEW_ROWS:
-            yield slice(0, self.n_rows), self._rows.values
-            return
-        block = _native.block_rows(form, n_components, self.n_features, self._incomplete)
         work_per_row = n_components * (100 + 4 * self.n_features * (self.n_features if form == "full" else 1))
         if self._incomplete:  # each row may need a decomposition
             work_per_row *= self.n_features
+        is_quick = self.n_rows <= SEGMENT_ROWS and self.n_rows * work_per_row <= FLOPS_PER_CALL
+        if is_quick and self._in_place and self._pages is None:
+            yield slice(0, self.n_rows), self._rows.values
+            return
+        block = _native.block_rows(form, n_components, self.n_features, self._incomplete)
         most = block + self.n_rows if self._in_place else _CONVERTED_BYTES // (8 * self.n_features)
         if self._pages is not None:
             most = min(most, rows_of_piece(self._rows.values))
