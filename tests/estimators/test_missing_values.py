@@ -281,3 +281,19 @@ def test_descriptions_and_merges_leave_out_rows_without_any_value():
         assert str(reports[0][part]) == str(reports[1][part])
     assert reports[0]["rows"]["rows_per_parameter"] == reports[1]["rows"]["rows_per_parameter"]
     assert reports[0]["rows"]["missing_values"]["n_empty"] == 50
+
+
+@pytest.mark.parametrize("letters", ["VEV", "EEV", "EVV", "VVV"])
+@pytest.mark.parametrize("order", [[3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]])
+def test_an_optimum_does_not_depend_on_the_order_of_the_columns(letters, order):
+    rows, back = with_holes(load_iris().data, 0.1, np.random.default_rng(0)), np.argsort(order)
+    found = GaussianMixture(3, covariance_type=letters, random_state=0).fit(rows[:, order])
+    again = GaussianMixture(
+        3,
+        covariance_type=letters,
+        weights_init=found.weights_,
+        means_init=found.means_[:, back],
+        precisions_init=found.precisions_[:, back][:, :, back],
+    ).fit(rows)
+    assert_allclose(again.lower_bound_, found.lower_bound_, rtol=1e-9)
+    assert_allclose(again.means_, found.means_[:, back], atol=1e-4)

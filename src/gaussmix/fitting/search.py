@@ -126,7 +126,9 @@ def find_optimum(
             runs, found = remember_runs(checkpoint, "second search", search, explore, kind)
             best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs, ladder)
     except KeyboardInterrupt:
-        in_sample = search.best or search.early or (normal and (normal.best or normal.early))
+        in_sample = search.best or search.early
+        if in_sample is None and normal is not None:
+            in_sample = normal.best or normal.early
         if in_sample is None:
             raise
         reached = last.best
