@@ -22,6 +22,7 @@
 #include "factor_bindings.hpp"
 #include "imaging/fractions.hpp"
 #include "imaging/random_field.hpp"
+#include "partition_bindings.hpp"
 #include "pass/distinct.hpp"
 #include "pass/pass.hpp"
 #include "released.hpp"
@@ -372,6 +373,7 @@ NB_MODULE(_native, module) {
              "Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp).");
   bind_search(module);
   bind_cells(module);
+  bind_partitions(module);
   bind_conditional(module);
   bind_truncated(module);
   bind_factors(module);

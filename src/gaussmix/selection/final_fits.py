@@ -111,7 +111,13 @@ class FinalFits:
             if cell.fit is not None and cell.soundness is not None:
                 self.fits[spec] = FinalFit(spec, cell.fit, cell.soundness, cell.origin)
         self.seconds: dict[ModelSpec, float] = {}
+        self._refining: dict[ModelSpec, float] = {}  # seconds
         self.interrupted = False
+
+    def refine(self, optima: Mapping[ModelSpec, LocalOptimum]) -> None:
+        """Continue the runs of sound optima of a compiled search of all rows: the first part of `fit`."""
+        if self._compiled is not None:
+            self._refining = self._compiled.refine({spec: one for spec, one in optima.items() if one.is_sound})
 
     def fit(self, spec: ModelSpec, optimum: LocalOptimum | None) -> None:
         """Fit a model from an optimum; its special cases must have been fitted before.
@@ -119,7 +125,7 @@ class FinalFits:
         The optimum is None if covariances became singular from every start. If there is none, or it is not sound, the
         highest sound special case is used in its place.
         """
-        began = time.perf_counter()
+        began = time.perf_counter() - self._refining.get(spec, 0.0)
         below = self._highest_special_case(spec)
         if optimum is None or (below is not None and not optimum.is_sound):
             if below is not None:

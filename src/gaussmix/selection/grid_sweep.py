@@ -64,6 +64,10 @@ class GridSweep:
         self._nearest_submodels = {
             names[one]: [names[other] for other in nearest_submodels(one, structures)] for one in structures
         }
+        self._neighbors = {
+            one: [*nearest, *(other for other in self._names if one in self._nearest_submodels[other])]
+            for one, nearest in self._nearest_submodels.items()
+        }
         order = {name: at for at, name in enumerate(self._names)}
         self._wanted = sorted(wanted, key=lambda spec: (spec.n_components, order[spec.covariance_type]))
         self.models = sorted({*wanted, *known}, key=lambda spec: (spec.n_components, order[spec.covariance_type]))
@@ -71,14 +75,13 @@ class GridSweep:
 
     def run(self) -> None:
         """Sweep from few components to many, and back."""
-        sizes = sorted({spec.n_components for spec in self._wanted})
-        rows = {size: [spec for spec in self._wanted if spec.n_components == size] for size in sizes}
-        for size in sizes:
+        rows = self._rows_to_search()
+        for size in rows:
             if not self._search([self._from_fewer(spec) for spec in rows[size]]):
                 return
             self._share(rows[size])
             self._report(rows[size])
-        for size in reversed(sizes):
+        for size in reversed(rows):
             if not self._search([request for spec in rows[size] if (request := self._from_more(spec)).more]):
                 return
             self._share(rows[size])
@@ -116,6 +119,11 @@ class GridSweep:
             ]
         return self._special_cases[spec]
 
+    def _rows_to_search(self) -> dict[int, list[ModelSpec]]:
+        """Return the models to search by their number of components, in ascending order."""
+        sizes = sorted({spec.n_components for spec in self._wanted})
+        return {size: [spec for spec in self._wanted if spec.n_components == size] for size in sizes}
+
     def _fit_from_special_cases(self, spec: ModelSpec, selected: Mapping[ModelSpec, LocalOptimum]) -> None:
         size, name = spec
         candidates = [selected.get(ModelSpec(size, simple)) for simple in self._nearest_submodels[name]]
@@ -143,8 +151,7 @@ class GridSweep:
     def _untried(self, spec: ModelSpec) -> list[LocalOptimum]:
         """Return new sound optima of the nearest special cases and of the models that have this one as theirs."""
         size, name = spec
-        richer = [other for other in self._names if name in self._nearest_submodels[other]]
-        optima = [self._preferred(ModelSpec(size, other)) for other in (*self._nearest_submodels[name], *richer)]
+        optima = [self._preferred(ModelSpec(size, other)) for other in self._neighbors[name]]
         tried = self._tried.setdefault(spec, set())
         untried = [optimum for optimum in optima if optimum and optimum.is_sound and optimum not in tried]
         tried.update(untried)
