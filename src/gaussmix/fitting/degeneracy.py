@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -124,7 +125,7 @@ class Soundness:
         nothing = np.zeros(n_components, dtype=np.bool_)
         return cls(nothing, nothing, nothing, nothing, nothing, np.zeros(n_components))
 
-    @property
+    @cached_property
     def n_unsound(self) -> int:
         """The number of unsound components."""
         return int(np.count_nonzero(self.unsound))

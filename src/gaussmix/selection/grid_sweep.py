@@ -71,6 +71,10 @@ class GridSweep:
         order = {name: at for at, name in enumerate(self._names)}
         self._wanted = sorted(wanted, key=lambda spec: (spec.n_components, order[spec.covariance_type]))
         self.models = sorted({*wanted, *known}, key=lambda spec: (spec.n_components, order[spec.covariance_type]))
+        self._of_size: dict[int, list[ModelSpec]] = {}
+        for spec in self.models:
+            self._of_size.setdefault(spec.n_components, []).append(spec)
+        self._fewer_components: dict[tuple[int, str], list[ModelSpec]] = {}
         self.optima = {spec: LocalOptima.of(optimum) for spec, optimum in known.items()}
 
     def run(self) -> None:
@@ -95,29 +99,41 @@ class GridSweep:
         selected, sound or not.
         """
         selected: dict[ModelSpec, LocalOptimum] = {}
+        sound: dict[ModelSpec, float] = {}  # log-likelihoods
         for spec, optima in ((spec, self.optima[spec]) for spec in self.models if spec in self.optima):
-            below = [
-                selected[other] for other in self.special_cases(spec) if other in selected and selected[other].is_sound
-            ]
-            floor = max((optimum.log_likelihood for optimum in below), default=-math.inf)
+            floor = max((sound.get(other, -math.inf) for other in self.special_cases(spec)), default=-math.inf)
             is_late = time.perf_counter() > self._deadline
-            if below and not optima.is_sound_above(floor) and spec not in self._known and not is_late:
+            if floor > -math.inf and not optima.is_sound_above(floor) and spec not in self._known and not is_late:
                 self._fit_from_special_cases(spec, selected)
             optimum = optima.highest_sound if optima.is_sound_above(floor) else optima.highest
             if optimum is not None:
                 selected[spec] = optimum
+                if optimum.is_sound:
+                    sound[spec] = optimum.log_likelihood
         return selected
 
     def special_cases(self, spec: ModelSpec) -> list[ModelSpec]:
         """Return all special cases of a model, with as many components or fewer."""
         if spec not in self._special_cases:
-            submodels = self._submodels[spec.covariance_type]
-            self._special_cases[spec] = [
-                other
-                for other in self.models
-                if other.covariance_type in submodels and other.n_components <= spec.n_components and other != spec
-            ]
+            names = self._submodels[spec.covariance_type]
+            smaller = self._smaller(spec.n_components, spec.covariance_type)
+            same = [other for other in self._of_size.get(spec.n_components, ()) if other.covariance_type in names]
+            self._special_cases[spec] = [*smaller, *(other for other in same if other != spec)]
         return self._special_cases[spec]
+
+    def _smaller(self, size: int, name: str) -> list[ModelSpec]:
+        """Return the special cases of a model with fewer components."""
+        if (size, name) not in self._fewer_components:
+            names, before = self._submodels[name], max((one for one in self._of_size if one < size), default=None)
+            self._fewer_components[size, name] = (
+                []
+                if before is None
+                else [
+                    *self._smaller(before, name),
+                    *(other for other in self._of_size[before] if other.covariance_type in names),
+                ]
+            )
+        return self._fewer_components[size, name]
 
     def _rows_to_search(self) -> dict[int, list[ModelSpec]]:
         """Return the models to search by their number of components, in ascending order."""
