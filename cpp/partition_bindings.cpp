@@ -3,6 +3,7 @@
 
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "em/partitions.hpp"
 #include "em/structures.hpp"
 #include "released.hpp"
+#include "threads.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -50,21 +52,31 @@ void k_means(const In& rows, const std::optional<In>& weights, int k, int iterat
   }
 }
 
-void merge_tree(const In& rows, const std::optional<In>& weights, bool free, double pseudo, const Labels& cells,
-                const Sizes& sizes, const LabelsOut& labels) {
-  const gaussmix::Points points = points_of(rows, weights);
-  if (cells.size() != points.n || labels.shape(0) != sizes.shape(0) || labels.shape(1) != points.n) {
-    throw nb::value_error("labels have the wrong size");
-  }
-  int n_cells = 0;
-  for (std::size_t n = 0; n < points.n; ++n) {
-    if (cells.data()[n] < 0) throw nb::value_error("cells must not be negative");
-    n_cells = std::max(n_cells, static_cast<int>(cells.data()[n]) + 1);
+void merge_trees(const std::vector<In>& rows, const std::optional<In>& weights, const std::vector<bool>& free,
+                 double pseudo, const std::vector<Labels>& cells, const Sizes& sizes,
+                 const std::vector<LabelsOut>& labels, int n_threads) {
+  const std::size_t m = rows.size();
+  if (free.size() != m || cells.size() != m || labels.size() != m) throw nb::value_error("lists must be as long");
+  std::vector<gaussmix::Points> points;
+  std::vector<int> n_cells;
+  for (std::size_t i = 0; i < m; ++i) {
+    points.push_back(points_of(rows[i], weights));
+    if (cells[i].size() != points[i].n || labels[i].shape(0) != sizes.shape(0) || labels[i].shape(1) != points[i].n) {
+      throw nb::value_error("labels have the wrong size");
+    }
+    std::int64_t greatest = -1;
+    for (std::size_t n = 0; n < points[i].n; ++n) {
+      if (cells[i].data()[n] < 0) throw nb::value_error("cells must not be negative");
+      greatest = std::max(greatest, cells[i].data()[n]);
+    }
+    n_cells.push_back(static_cast<int>(greatest) + 1);
   }
   const std::vector<int> numbers(sizes.data(), sizes.data() + sizes.shape(0));
   const gaussmix::Released released;
-  gaussmix::merge_tree(points, free, pseudo, cells.data(), n_cells, numbers.data(), static_cast<int>(numbers.size()),
-                       labels.data());
+  gaussmix::parallel_for(static_cast<std::int64_t>(m), n_threads, [&](std::int64_t i, int) {
+    gaussmix::merge_tree(points[i], free[i], pseudo, cells[i].data(), n_cells[i], numbers.data(),
+                         static_cast<int>(numbers.size()), labels[i].data());
+  });
 }
 
 bool common_volumes(const In& counts, const In& covariances, double tolerance, const Out& volumes) {
@@ -85,7 +97,7 @@ void bind_partitions(nb::module_& module) {
   module.def("tries_of", &gaussmix::tries_of, "n_components"_a, "Return the numbers tried for a seed of k-means++.");
   module.def("k_means_labels", &k_means, "rows"_a.noconvert(), "row_weights"_a.none(), "n_components"_a, "iterations"_a,
              "uniform"_a, "labels"_a.noconvert(), "Fill the labels of runs of k-means (cpp/em/partitions.hpp).");
-  module.def("merge_tree_labels", &merge_tree, "rows"_a.noconvert(), "row_weights"_a.none(), "free"_a, "pseudo"_a,
-             "cells"_a, "sizes"_a, "labels"_a.noconvert(),
-             "Fill the labels of clusters of several sizes, merged from cells.");
+  module.def("merge_tree_labels", &merge_trees, "rows"_a, "row_weights"_a.none(), "free"_a, "pseudo"_a, "cells"_a,
+             "sizes"_a, "labels"_a, "n_threads"_a,
+             "Fill the labels of clusters of several sizes, merged from cells, for each tree.");
 }

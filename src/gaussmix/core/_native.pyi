@@ -459,15 +459,16 @@ def k_means_labels(
     """Fill the labels of runs of k-means (cpp/em/partitions.hpp)."""
 
 def merge_tree_labels(
-    rows: FloatArray,
+    rows: Sequence[FloatArray],
     row_weights: FloatArray | None,
-    free: bool,
+    free: Sequence[bool],
     pseudo: float,
-    cells: IntArray,
+    cells: Sequence[IntArray],
     sizes: IntArray,
-    labels: IntArray,
+    labels: Sequence[IntArray],
+    n_threads: int,
 ) -> None:
-    """Fill the labels of clusters of several sizes, merged from cells."""
+    """Fill the labels of clusters of several sizes, merged from cells, for each tree."""
 
 def em_constants() -> dict[str, float]:
     """Return the constants of compiled EM by name (cpp/em/constants.hpp)."""

@@ -185,16 +185,19 @@ class CompiledCells:
 
     def known(self, spec: ModelSpec, mixture: Mixture, log_likelihood: float, *, is_sound: bool) -> LocalOptimum:
         """Return the optimum of a model that is not searched."""
+        compiled = self._as_compiled(spec, mixture)
+        self._search.complete(self._model(spec), compiled)
+        point = CompiledPoint(spec, compiled, self._units)
+        return LocalOptimum(point, log_likelihood, log_likelihood, is_sound, as_origin(spec, mixture.n_features))
+
+    def _as_compiled(self, spec: ModelSpec, mixture: Mixture) -> _native.Optimum:
         exponent = self._units.exponent
-        compiled = _native.Optimum.make(
+        return _native.Optimum.make(
             spec.structure.letters,
             mixture.weights,
             np.ldexp(mixture.means - self._units.center, -exponent),
             np.ldexp(mixture.covariance.roots, -exponent),
         )
-        self._search.complete(self._model(spec), compiled)
-        point = CompiledPoint(spec, compiled, self._units)
-        return LocalOptimum(point, log_likelihood, log_likelihood, is_sound, as_origin(spec, mixture.n_features))
 
     def refine(self, optima: Mapping[ModelSpec, LocalOptimum]) -> dict[ModelSpec, float]:
         """Continue the runs of optima with a smaller tolerance, for `final_fit`; return the seconds of each."""
