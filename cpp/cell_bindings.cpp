@@ -278,6 +278,12 @@ class Search {
     if (interrupt) throw *interrupt;
   }
 
+  // Whether no component of an optimum that was not found by a search is unsound.
+  bool is_sound(const Request& request, const Optimum& optimum) const {
+    check(request, optimum.k);
+    return gaussmix::is_sound(optimum.model, optimum.k, optimum.d, optimum.state.now, reference_of(request));
+  }
+
   // Continues runs from optima: the results, and the seconds of each.
   std::vector<std::tuple<OptimumPointer, double>> refine(const std::vector<const Request*>& requests,
                                                          const std::vector<OptimumPointer>& optima, int max_iter,
@@ -399,6 +405,7 @@ void bind_cells(nb::module_& module) {
       .def("complete", &Search::complete, "request"_a, "optimum"_a, "Add what other models start from.")
       .def("sweep", &Search::sweep, "models"_a, "partitions"_a, "max_iter"_a, "nats"_a, "seconds"_a, "asks"_a,
            "n_threads"_a, "step"_a, "results"_a, "Search all models of a table.")
+      .def("is_sound", &Search::is_sound, "request"_a, "optimum"_a, "Return whether no component is unsound.")
       .def("refine", &Search::refine, "requests"_a, "optima"_a, "max_iter"_a, "nats"_a, "n_threads"_a,
            "Continue runs from optima.");
 }

@@ -418,6 +418,9 @@ class CellSearch:
     def complete(self, request: CellRequest, optimum: Optimum) -> None:
         """Add what other models start from."""
 
+    def is_sound(self, request: CellRequest, optimum: Optimum) -> bool:
+        """Return whether no component is unsound."""
+
     def sweep(
         self,
         models: Sequence[GridModel],

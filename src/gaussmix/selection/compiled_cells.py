@@ -185,18 +185,24 @@ class CompiledCells:
 
     def known(self, spec: ModelSpec, mixture: Mixture, log_likelihood: float, *, is_sound: bool) -> LocalOptimum:
         """Return the optimum of a model that is not searched."""
-        compiled = self._as_compiled(spec, mixture)
+        compiled = self._as_compiled(spec, mixture, mixture.weights)
         self._search.complete(self._model(spec), compiled)
         point = CompiledPoint(spec, compiled, self._units)
         return LocalOptimum(point, log_likelihood, log_likelihood, is_sound, as_origin(spec, mixture.n_features))
 
-    def _as_compiled(self, spec: ModelSpec, mixture: Mixture) -> _native.Optimum:
+    def _as_compiled(self, spec: ModelSpec, mixture: Mixture, weights: FloatArray) -> _native.Optimum:
         exponent = self._units.exponent
         return _native.Optimum.make(
             spec.structure.letters,
-            mixture.weights,
+            weights,
             np.ldexp(mixture.means - self._units.center, -exponent),
             np.ldexp(mixture.covariance.roots, -exponent),
+        )
+
+    def is_sound(self, spec: ModelSpec, mixture: Mixture, counts: FloatArray) -> bool:
+        """Return whether no component of a mixture is unsound, as `examine` does for these counts (k,) of rows."""
+        return self._search.is_sound(
+            self._model(spec), self._as_compiled(spec, mixture, counts / self._data.rows.total)
         )
 
     def refine(self, optima: Mapping[ModelSpec, LocalOptimum]) -> dict[ModelSpec, float]:

@@ -158,6 +158,9 @@ class FinalFits:
         moments = self._engine.accumulate(mixture.whitened())
         objective = moments.log_likelihood + self._data.update(spec).log_prior(mixture)
         fit = Fit.of_start(mixture, moments, objective)
+        if self._compiled is not None and self._compiled.is_sound(spec, mixture, moments.counts):
+            fit = fit.reordered(np.argsort(-mixture.weights, kind="stable"))
+            return FinalFit(spec, fit, Soundness.of_sound(spec.n_components), below.name)
         return self._examined(spec, fit, below.name)
 
     def _run(self, spec: ModelSpec, start: Mixture, max_iter: int, earlier: Fit | None = None) -> Fit:
