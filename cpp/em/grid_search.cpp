@@ -54,7 +54,11 @@ class GridSearch {
     }
   }
 
-  std::vector<GridResult> results() { return std::move(results_); }
+  // Reports the last rows: all, if a worker has taken every step before the calling thread came.
+  std::vector<GridResult> finish() {
+    for (const int row : finished_) watch_.report(row);
+    return std::move(results_);
+  }
 
  private:
   void take_steps(int thread) {
@@ -74,15 +78,14 @@ class GridSearch {
         }
         continue;
       }
-      const int node = ready_.begin()->second;
+      const int node = -ready_.begin()->second;
       ready_.erase(ready_.begin());
       lock.unlock();
       if (!ends()) take(node, ends);
       lock.lock();
-      if (!stopped_) finish(node);
+      if (!stopped_) release_next(node);
     }
     changed_.notify_all();
-    if (thread == 0) report(lock);
   }
 
   // Steps of a cell are numbered, then the partitions of each row.
@@ -95,9 +98,8 @@ class GridSearch {
     const int before = step < kBackward ? row : 2 * n_rows_ - 2 - row;
     return 2 * (before * kBackward + step) + 1;
   }
-  void add(int node) { ready_.insert({rank(node), node}); }
+  void add(int node) { ready_.insert({rank(node), -node}); }  // the richest structures first: they take longest
 
-  static bool shares(int step) { return step % kBackward != 0; }
   bool is_wanted(int cell) const { return cell >= 0 && cells_[cell].is_wanted; }
 
   // The nodes that a step waits for.
@@ -110,7 +112,7 @@ class GridSearch {
   }
 
   // With the mutex held.
-  void finish(int node) {
+  void release_next(int node) {
     --n_left_;
     const auto release = [&](int next) {
       if (--waits_for_[next] == 0) add(next);
@@ -227,7 +229,7 @@ class GridSearch {
   std::vector<GridResult> results_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::set<std::pair<int, int>> ready_;  // rank and node
+  std::set<std::pair<int, int>> ready_;  // rank and minus the node
   std::vector<int> finished_;            // rows to report
   int n_left_ = 0;
   std::atomic<bool> stopped_{false};
@@ -240,7 +242,7 @@ std::vector<GridResult> search_grid(const std::vector<GridCell>& cells, const st
   GridSearch search(cells, partitions, watch);
   n_threads = static_cast<int>(std::clamp<std::size_t>(cells.size(), 1, n_threads));
   parallel_for(n_threads, n_threads, [&](std::int64_t, int thread) { search.work(thread); });
-  return search.results();
+  return search.finish();
 }
 
 }  // namespace gaussmix
