@@ -23,6 +23,7 @@
 #include "factor_bindings.hpp"
 #include "imaging/fractions.hpp"
 #include "imaging/random_field.hpp"
+#include "partition_bindings.hpp"
 #include "pass/distinct.hpp"
 #include "pass/pass.hpp"
 #include "released.hpp"
@@ -374,6 +375,7 @@ NB_MODULE(_native, module) {
   bind_search(module);
   bind_clusters(module);
   bind_cells(module);
+  bind_partitions(module);
   bind_conditional(module);
   bind_truncated(module);
   bind_factors(module);

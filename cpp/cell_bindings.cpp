@@ -9,15 +9,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "em/cell_search.hpp"
-#include "em/partitions.hpp"
+#include "em/grid_search.hpp"
 #include "released.hpp"
+#include "threads.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -31,6 +34,9 @@ using In = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using Out = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
 using Labels = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OptimumPointer = std::shared_ptr<Optimum>;
+using gaussmix::CellOptimum;
+using CellOptimumPointer = std::shared_ptr<CellOptimum>;
+using Clock = std::chrono::steady_clock;
 
 constexpr auto kPoll = std::chrono::milliseconds(50);  // between questions to Python
 
@@ -60,18 +66,30 @@ OptimumPointer make_optimum(const std::string& model, const In& weights, const I
   return made;
 }
 
-void read_optimum(const Optimum& o, const Out& weights, const Out& means, const Out& roots, const Out& counts,
-                  const Out& shifts, const Out& scatter) {
-  const auto copy = [](const std::vector<double>& from, const Out& to, const char* name) {
-    std::copy(from.begin(), from.end(), sized(to, from.size(), name));
-  };
-  copy(o.state.now.weights, weights, "weights");
-  copy(o.state.now.means, means, "means");
-  copy(o.state.now.roots, roots, "roots");
-  copy(o.state.moments.counts, counts, "counts");
-  copy(o.state.moments.shifts, shifts, "shifts");
-  copy(o.state.moments.scatter, scatter, "scatter");
+// Fills arrays with parameters in the units of the data and moments in whitened units; components by descending weight.
+void read_optimum(const Optimum& o, int exponent, const In& center, const Out& weights, const Out& means,
+                  const Out& roots, const Out& counts, const Out& shifts, const Out& scatter) {
   const gaussmix::Dimensions at = dimensions_of(o);
+  const gaussmix::Parameters& p = o.state.now;
+  const gaussmix::Moments& moments = o.state.moments;
+  std::vector<int> order(o.k);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return p.weights[a] > p.weights[b]; });
+  const auto copy = [&](const std::vector<double>& from, std::size_t each, double* to, int scale) {
+    for (std::size_t c = 0; c < from.size() / each; ++c) {
+      const std::size_t place = (from.size() == each ? 0 : order[c]) * each;
+      for (std::size_t i = 0; i < each; ++i) to[c * each + i] = std::ldexp(from[place + i], scale);
+    }
+  };
+  const std::size_t d = o.d;
+  copy(p.weights, 1, sized(weights, o.k, "weights"), 0);
+  copy(p.means, d, sized(means, o.k * d, "means"), exponent);
+  copy(p.roots, at.each(), sized(roots, at.size(), "roots"), exponent);
+  copy(moments.counts, 1, sized(counts, o.k, "counts"), 0);
+  copy(moments.shifts, d, sized(shifts, o.k * d, "shifts"), 0);
+  copy(moments.scatter, at.each(), sized(scatter, at.size(), "scatter"), 0);
+  sized(center, d, "center");
+  for (std::size_t i = 0; i < o.k * d; ++i) means.data()[i] += center.data()[i % d];
   if (!at.is_triangular()) return;
   for (int c = 0; c < at.n_roots(); ++c) {
     double* own = scatter.data() + c * at.each();
@@ -107,6 +125,61 @@ struct Request {
   }
 };
 
+// A model of a table.
+struct GridModel {
+  const Request* request;
+  int n_components;
+  double log_volume;
+  int row;
+  bool is_wanted;
+  CellOptimumPointer highest, highest_sound;
+  int fewer, more;
+  std::vector<int> neighbors;
+};
+
+// Ends a search after some seconds or at an interrupt, for which it asks if it may.
+class Clockwork {
+ public:
+  Clockwork(double seconds, bool asks) : seconds_(seconds), asks_(asks) {}
+  bool stops() {
+    const auto now = Clock::now();
+    if (now - asked_ > kPoll && asks_ && !interrupted_) {
+      asked_ = now;
+      const nb::gil_scoped_acquire held;
+      interrupted_ = PyErr_CheckSignals() != 0;
+    }
+    return interrupted_ || std::chrono::duration<double>(now - began_).count() > seconds_;
+  }
+  // Whether a Python exception is set.
+  bool is_interrupted() const { return interrupted_; }
+
+ protected:
+  double seconds_;
+  bool asks_, interrupted_ = false;
+  Clock::time_point began_ = Clock::now(), asked_ = began_;
+};
+
+// The same for a table. It calls `step` with the numbers of the rows.
+class TableWatch : public gaussmix::GridWatch, private Clockwork {
+ public:
+  TableWatch(double seconds, bool asks, const nb::callable& step) : Clockwork(seconds, asks), step_(step) {}
+  using Clockwork::is_interrupted;
+  bool stops() override { return Clockwork::stops(); }
+  void report(int row) override {
+    if (interrupted_) return;
+    const nb::gil_scoped_acquire held;
+    try {
+      step_(row);
+    } catch (nb::python_error& error) {
+      error.restore();
+      interrupted_ = true;
+    }
+  }
+
+ private:
+  const nb::callable& step_;
+};
+
 // The rows of a search.
 class Search {
  public:
@@ -139,23 +212,12 @@ class Search {
       task.highest_sound = request->highest_sound, task.highest = request->highest;
       tasks.push_back(std::move(task));
     }
-    bool interrupted = false;
+    Clockwork clock(seconds, asks);
     {
       const gaussmix::Released released;
-      using Clock = std::chrono::steady_clock;
-      const auto began = Clock::now();
-      auto asked = began;
-      gaussmix::search_cells(tasks, n_threads, [&] {
-        const auto now = Clock::now();
-        if (now - asked > kPoll && asks && !interrupted) {
-          asked = now;
-          const nb::gil_scoped_acquire held;
-          interrupted = PyErr_CheckSignals() != 0;
-        }
-        return interrupted || std::chrono::duration<double>(now - began).count() > seconds;
-      });
+      gaussmix::search_cells(tasks, n_threads, [&] { return clock.stops(); });
     }
-    if (interrupted) throw nb::python_error();
+    if (clock.is_interrupted()) throw nb::python_error();
     std::vector<std::tuple<bool, double, Finds>> results;
     for (const CellTask& task : tasks) {
       Finds finds;
@@ -173,10 +235,70 @@ class Search {
     optimum.sums = gaussmix::sums_at(problem_of(request, optimum.k, 1, 1.0), optimum);
   }
 
-  OptimumPointer refine(const Request& request, const Optimum& optimum, int max_iter, double nats) const {
+  // Searches all models of a table. For each, appends to `results`, also if it is interrupted: whether it was searched,
+  // the seconds, and the best optima.
+  void sweep(const std::vector<const GridModel*>& models, const std::vector<Labels>& partitions, int max_iter,
+             double nats, double seconds, bool asks, int n_threads, const nb::callable& step,
+             const nb::list& results) const {
+    std::vector<gaussmix::GridCell> cells;
+    std::vector<gaussmix::Partitions> rows(partitions.size());
+    for (const GridModel* model : models) {
+      check(*model->request, model->n_components);
+      const gaussmix::Problem problem = problem_of(*model->request, model->n_components, max_iter, nats);
+      const auto row = static_cast<std::size_t>(model->row);
+      if (row >= rows.size()) throw nb::value_error("a model has a wrong row");
+      const Labels& labels = partitions[row];
+      if (labels.shape(0) > 0 && labels.shape(1) != n_) throw nb::value_error("partitions has the wrong size");
+      rows[row] = [problem, &labels] { return sums_of(problem, labels); };
+      cells.push_back({problem,
+                       reference_of(*model->request),
+                       model->log_volume,
+                       model->row,
+                       model->is_wanted,
+                       {model->highest, model->highest_sound},
+                       model->fewer,
+                       model->more,
+                       model->neighbors});
+    }
+    TableWatch watch(seconds, asks, step);
+    std::vector<gaussmix::GridResult> found;
+    {
+      const gaussmix::Released released;
+      found = gaussmix::search_grid(cells, rows, n_threads, watch);
+    }
+    std::optional<nb::python_error> interrupt;
+    if (watch.is_interrupted()) interrupt.emplace();
+    for (const gaussmix::GridResult& one : found) {
+      const auto as_python = [](const gaussmix::CellOptimumPointer& optimum) {
+        return nb::cast(std::const_pointer_cast<CellOptimum>(optimum));
+      };
+      const nb::object highest = as_python(one.best.highest), sound = as_python(one.best.highest_sound);
+      nb::list(results).append(nb::make_tuple(one.is_searched, one.seconds, highest, sound));
+    }
+    if (interrupt) throw *interrupt;
+  }
+
+  // Whether no component of an optimum that was not found by a search is unsound.
+  bool is_sound(const Request& request, const Optimum& optimum) const {
     check(request, optimum.k);
+    return gaussmix::is_sound(optimum.model, optimum.k, optimum.d, optimum.state.now, reference_of(request));
+  }
+
+  // Continues runs from optima: the results, and the seconds of each.
+  std::vector<std::tuple<OptimumPointer, double>> refine(const std::vector<const Request*>& requests,
+                                                         const std::vector<OptimumPointer>& optima, int max_iter,
+                                                         double nats, int n_threads) const {
+    if (requests.size() != optima.size()) throw nb::value_error("requests and optima must be as many");
+    for (std::size_t i = 0; i < optima.size(); ++i) check(*requests[i], optima[i]->k);
+    std::vector<std::tuple<OptimumPointer, double>> results(optima.size());
     const gaussmix::Released released;
-    return gaussmix::refine(problem_of(request, optimum.k, max_iter, nats), reference_of(request), optimum);
+    gaussmix::parallel_for(static_cast<std::int64_t>(optima.size()), n_threads, [&](std::int64_t i, int) {
+      const auto began = Clock::now();
+      const gaussmix::Problem problem = problem_of(*requests[i], optima[i]->k, max_iter, nats);
+      OptimumPointer refined = gaussmix::refine(problem, reference_of(*requests[i]), *optima[i]);
+      results[i] = {std::move(refined), std::chrono::duration<double>(Clock::now() - began).count()};
+    });
+    return results;
   }
 
  private:
@@ -224,66 +346,9 @@ class Search {
   int d_;
 };
 
-using Sizes = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using LabelsOut = nb::ndarray<std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-gaussmix::Points points_of(const In& rows, const std::optional<In>& weights) {
-  if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
-  const std::size_t n = rows.shape(0);
-  return {rows.data(), weights ? sized(*weights, n, "row_weights") : nullptr, n, static_cast<int>(rows.shape(1))};
-}
-
-void k_means(const In& rows, const std::optional<In>& weights, int k, int iterations, const In& uniform,
-             const LabelsOut& labels) {
-  const gaussmix::Points points = points_of(rows, weights);
-  const std::size_t m = labels.shape(0);
-  if (labels.shape(1) != points.n) throw nb::value_error("labels has the wrong size");
-  const std::size_t each = 1 + static_cast<std::size_t>(k - 1) * gaussmix::tries_of(k);
-  sized(uniform, m * each, "uniform");
-  const gaussmix::Released released;
-  for (std::size_t i = 0; i < m; ++i) {
-    gaussmix::k_means(points, k, iterations, uniform.data() + i * each, labels.data() + i * points.n);
-  }
-}
-
-void merge_tree(const In& rows, const std::optional<In>& weights, bool free, double pseudo, const Labels& cells,
-                const Sizes& sizes, const LabelsOut& labels) {
-  const gaussmix::Points points = points_of(rows, weights);
-  if (cells.size() != points.n || labels.shape(0) != sizes.shape(0) || labels.shape(1) != points.n) {
-    throw nb::value_error("labels have the wrong size");
-  }
-  int n_cells = 0;
-  for (std::size_t n = 0; n < points.n; ++n) {
-    if (cells.data()[n] < 0) throw nb::value_error("cells must not be negative");
-    n_cells = std::max(n_cells, static_cast<int>(cells.data()[n]) + 1);
-  }
-  const std::vector<int> numbers(sizes.data(), sizes.data() + sizes.shape(0));
-  const gaussmix::Released released;
-  gaussmix::merge_tree(points, free, pseudo, cells.data(), n_cells, numbers.data(), static_cast<int>(numbers.size()),
-                       labels.data());
-}
-
-bool common_volumes(const In& counts, const In& covariances, double tolerance, const Out& volumes) {
-  if (covariances.ndim() != 3) throw nb::value_error("covariances must have three axes");
-  const std::size_t k = covariances.shape(0), d = covariances.shape(1);
-  sized(covariances, k * d * d, "covariances"), sized(counts, k, "counts"), sized(volumes, k, "volumes");
-  const gaussmix::Released released;
-  std::vector<double> room(3 * d * d);
-  return gaussmix::find_volumes(static_cast<int>(k), static_cast<int>(d), counts.data(), covariances.data(), tolerance,
-                                volumes.data(), room.data());
-}
-
 }  // namespace
 
 void bind_cells(nb::module_& module) {
-  module.def("common_volumes", &common_volumes, "counts"_a, "covariances"_a, "tolerance"_a, "volumes"_a.noconvert(),
-             "Find the volumes of covariances that are multiples of one matrix, in place (cpp/em/structures.hpp).");
-  module.def("tries_of", &gaussmix::tries_of, "n_components"_a, "Return the numbers tried for a seed of k-means++.");
-  module.def("k_means_labels", &k_means, "rows"_a.noconvert(), "row_weights"_a.none(), "n_components"_a, "iterations"_a,
-             "uniform"_a, "labels"_a.noconvert(), "Fill the labels of runs of k-means (cpp/em/partitions.hpp).");
-  module.def("merge_tree_labels", &merge_tree, "rows"_a.noconvert(), "row_weights"_a.none(), "free"_a, "pseudo"_a,
-             "cells"_a, "sizes"_a, "labels"_a.noconvert(),
-             "Fill the labels of clusters of several sizes, merged from cells.");
   nb::class_<Optimum>(module, "Optimum", "An optimum of a model (cpp/em/warm_starts.hpp).")
       .def_static("make", &make_optimum, "model"_a, "weights"_a, "means"_a, "roots"_a,
                   "Make an optimum without moments.")
@@ -293,8 +358,40 @@ void bind_cells(nb::module_& module) {
       .def_prop_ro("ahead", [](const Optimum& o) { return o.state.ahead; })
       .def_prop_ro("n_passes", [](const Optimum& o) { return o.state.n_passes; })
       .def_prop_ro("is_sound", [](const Optimum& o) { return o.is_sound; })
-      .def("read", &read_optimum, "weights"_a.noconvert(), "means"_a.noconvert(), "roots"_a.noconvert(),
-           "counts"_a.noconvert(), "shifts"_a.noconvert(), "scatter"_a.noconvert(), "Fill the arrays.");
+      .def("read", &read_optimum, "exponent"_a, "center"_a, "weights"_a.noconvert(), "means"_a.noconvert(),
+           "roots"_a.noconvert(), "counts"_a.noconvert(), "shifts"_a.noconvert(), "scatter"_a.noconvert(),
+           "Fill the arrays.");
+  nb::class_<CellOptimum>(module, "CellOptimum", "An optimum of a model of a table (cpp/em/grid_search.hpp).")
+      .def(
+          "__init__",
+          [](CellOptimum* made, OptimumPointer optimum, double objective, bool is_sound) {
+            new (made) CellOptimum{std::move(optimum), objective, is_sound, gaussmix::kGiven, 0};
+          },
+          "optimum"_a, "objective"_a, "is_sound"_a)
+      .def_prop_ro("optimum", [](const CellOptimum& o) { return std::const_pointer_cast<Optimum>(o.optimum); })
+      .def_ro("objective", &CellOptimum::objective)
+      .def_prop_ro("is_given", [](const CellOptimum& o) { return o.kind == gaussmix::kGiven; })
+      .def_ro("kind", &CellOptimum::kind)
+      .def_ro("origin", &CellOptimum::origin);
+  nb::class_<GridModel>(module, "GridModel", "A model of a table (cpp/em/grid_search.hpp).")
+      .def(
+          "__init__",
+          [](GridModel* made, const Request& request, int n_components, double log_volume, int row, bool is_wanted,
+             std::optional<CellOptimumPointer> highest, std::optional<CellOptimumPointer> highest_sound, int fewer,
+             int more, std::vector<int> neighbors) {
+            new (made) GridModel{&request,
+                                 n_components,
+                                 log_volume,
+                                 row,
+                                 is_wanted,
+                                 highest.value_or(nullptr),
+                                 highest_sound.value_or(nullptr),
+                                 fewer,
+                                 more,
+                                 std::move(neighbors)};
+          },
+          nb::keep_alive<1, 2>(), "request"_a, "n_components"_a, "log_volume"_a, "row"_a, "is_wanted"_a,
+          "highest"_a.none(), "highest_sound"_a.none(), "fewer"_a, "more"_a, "neighbors"_a);
   nb::class_<Request>(module, "CellRequest", "A model to search (cpp/em/cell_search.hpp).")
       .def(nb::init<const std::string&, const In&, double, double, const In&, std::vector<OptimumPointer>,
                     std::optional<OptimumPointer>, std::optional<OptimumPointer>, double, double, double>(),
@@ -306,6 +403,9 @@ void bind_cells(nb::module_& module) {
       .def("search", &Search::search, "n_components"_a, "partitions"_a, "requests"_a, "max_iter"_a, "nats"_a,
            "seconds"_a, "asks"_a, "n_threads"_a, "Search several models with as many components.")
       .def("complete", &Search::complete, "request"_a, "optimum"_a, "Add what other models start from.")
-      .def("refine", &Search::refine, "request"_a, "optimum"_a, "max_iter"_a, "nats"_a,
-           "Continue a run from an optimum.");
+      .def("sweep", &Search::sweep, "models"_a, "partitions"_a, "max_iter"_a, "nats"_a, "seconds"_a, "asks"_a,
+           "n_threads"_a, "step"_a, "results"_a, "Search all models of a table.")
+      .def("is_sound", &Search::is_sound, "request"_a, "optimum"_a, "Return whether no component is unsound.")
+      .def("refine", &Search::refine, "requests"_a, "optima"_a, "max_iter"_a, "nats"_a, "n_threads"_a,
+           "Continue runs from optima.");
 }

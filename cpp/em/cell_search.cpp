@@ -138,6 +138,12 @@ class CellSearch {
 
 }  // namespace
 
+void search_cell(CellTask& task, const std::function<bool()>& stops) {
+  const auto began = std::chrono::steady_clock::now();
+  CellSearch(task, stops).search();
+  task.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
 void search_cells(std::vector<CellTask>& tasks, int n_threads, const std::function<bool()>& stops) {
   std::atomic<bool> stopped{false};
   n_threads = static_cast<int>(std::clamp<std::size_t>(tasks.size(), 1, n_threads));
@@ -146,10 +152,7 @@ void search_cells(std::vector<CellTask>& tasks, int n_threads, const std::functi
       if (thread == 0 && !stopped && stops()) stopped = true;
       return stopped.load();
     };
-    if (ends()) return;
-    const auto began = std::chrono::steady_clock::now();
-    CellSearch(tasks[i], ends).search();
-    tasks[i].seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    if (!ends()) search_cell(tasks[i], ends);
   });
 }
 

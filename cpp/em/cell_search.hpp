@@ -40,6 +40,9 @@ struct CellTask {
   bool is_done = false;
 };
 
+// Searches a model until `stops` returns true.
+void search_cell(CellTask& task, const std::function<bool()>& stops);
+
 // Searches models until `stops` returns true; the calling thread asks it.
 void search_cells(std::vector<CellTask>& tasks, int n_threads, const std::function<bool()>& stops);
 

@@ -4,11 +4,27 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include "em/constants.hpp"
 
 namespace gaussmix {
+
+// Calls work(d), with a number that the compiler knows if it is small, so that it unrolls the loops.
+template <class Work>
+auto with_size(int d, const Work& work) {
+  switch (d) {
+    case 2:
+      return work(std::integral_constant<int, 2>{});
+    case 3:
+      return work(std::integral_constant<int, 3>{});
+    case 4:
+      return work(std::integral_constant<int, 4>{});
+    default:
+      return work(d);
+  }
+}
 
 // In four independent sums, which hide the latency of additions.
 inline double dot(const double* a, const double* b, std::size_t size) {
@@ -21,8 +37,8 @@ inline double dot(const double* a, const double* b, std::size_t size) {
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-// Lower triangular L with L L' = a, both (d, d); only the lower triangle of a is read. False if a pivot is rounding.
-inline bool find_root(const double* a, int d, double* l) {
+template <class Size>
+bool find_root_sized(const double* a, Size d, double* l) {
   for (int i = 0; i < d; ++i) {
     for (int j = 0; j <= i; ++j) {
       const double sum = a[i * d + j] - dot(l + i * d, l + j * d, j);
@@ -38,8 +54,13 @@ inline bool find_root(const double* a, int d, double* l) {
   return true;
 }
 
-// W = inverse(L)', upper triangular.
-inline void invert_transposed(const double* l, int d, double* w) {
+// Lower triangular L with L L' = a, both (d, d); only the lower triangle of a is read. False if a pivot is rounding.
+inline bool find_root(const double* a, int d, double* l) {
+  return with_size(d, [&](auto size) { return find_root_sized(a, size, l); });
+}
+
+template <class Size>
+void invert_transposed_sized(const double* l, Size d, double* w) {
   std::fill(w, w + d * d, 0.0);
   for (int j = 0; j < d; ++j) {  // column j of inverse(L) is row j of W
     w[j * d + j] = 1.0 / l[j * d + j];
@@ -49,8 +70,13 @@ inline void invert_transposed(const double* l, int d, double* w) {
   }
 }
 
-// to = q' a q for symmetric a; room is (d, d).
-inline void turn(const double* q, const double* a, int d, double* room, double* to) {
+// W = inverse(L)', upper triangular.
+inline void invert_transposed(const double* l, int d, double* w) {
+  return with_size(d, [&](auto size) { return invert_transposed_sized(l, size, w); });
+}
+
+template <class Size>
+void turn_sized(const double* q, const double* a, Size d, double* room, double* to) {
   std::fill(room, room + d * d, 0.0);
   for (int i = 0; i < d; ++i) {
     for (int p = 0; p < d; ++p) {
@@ -70,8 +96,13 @@ inline void turn(const double* q, const double* a, int d, double* room, double* 
   }
 }
 
-// to = l a l' for lower triangular l and symmetric a, of which only the lower triangle is read; room is (d, d).
-inline void color(const double* l, const double* a, int d, double* room, double* to) {
+// to = q' a q for symmetric a; room is (d, d).
+inline void turn(const double* q, const double* a, int d, double* room, double* to) {
+  return with_size(d, [&](auto size) { return turn_sized(q, a, size, room, to); });
+}
+
+template <class Size>
+void color_sized(const double* l, const double* a, Size d, double* room, double* to) {
   for (int i = 0; i < d; ++i) {
     for (int j = 0; j <= i; ++j) to[i * d + j] = to[j * d + i] = a[i * d + j];
   }
@@ -86,6 +117,11 @@ inline void color(const double* l, const double* a, int d, double* room, double*
   for (int i = 0; i < d; ++i) {
     for (int j = 0; j <= i; ++j) to[i * d + j] = to[j * d + i] = dot(room + i * d, l + j * d, j + 1);
   }
+}
+
+// to = l a l' for lower triangular l and symmetric a, of which only the lower triangle is read; room is (d, d).
+inline void color(const double* l, const double* a, int d, double* room, double* to) {
+  return with_size(d, [&](auto size) { return color_sized(l, a, size, room, to); });
 }
 
 // Rotates the vectors x and y by the angle with this cosine and sine.
@@ -103,10 +139,8 @@ inline void transpose_square(double* a, int d) {
   }
 }
 
-// Diagonalizes the symmetric a by Jacobi rotations, greatest first, and applies them to the columns of q. A number
-// off the diagonal ends below the tolerance times the geometric mean of the two diagonal numbers in its row and column
-// (Golub and Van Loan, Matrix Computations (2013), 8.5).
-inline void diagonalize(double* a, int d, double* q, double tolerance) {
+template <class Size>
+void diagonalize_sized(double* a, Size d, double* q, double tolerance) {
   transpose_square(q, d);
   tolerance = std::max(tolerance, kEpsilon);
   for (int sweep = 0; sweep < 60; ++sweep) {
@@ -144,13 +178,20 @@ inline void diagonalize(double* a, int d, double* q, double tolerance) {
   transpose_square(q, d);
 }
 
+// Diagonalizes the symmetric a by Jacobi rotations, greatest first, and applies them to the columns of q. A number
+// off the diagonal ends below the tolerance times the geometric mean of the two diagonal numbers in its row and column
+// (Golub and Van Loan, Matrix Computations (2013), 8.5).
+inline void diagonalize(double* a, int d, double* q, double tolerance) {
+  return with_size(d, [&](auto size) { return diagonalize_sized(a, size, q, tolerance); });
+}
+
 inline void set_identity(double* q, int d) {
   std::fill(q, q + d * d, 0.0);
   for (int i = 0; i < d; ++i) q[i * d + i] = 1.0;
 }
 
-// Makes the columns of q orthonormal again (Gram and Schmidt, twice is enough). False if they are dependent.
-inline bool make_orthonormal(double* q, int d) {
+template <class Size>
+bool make_orthonormal_sized(double* q, Size d) {
   for (int j = 0; j < d; ++j) {
     for (int pass = 0; pass < 2; ++pass) {
       for (int before = 0; before < j; ++before) {
@@ -166,6 +207,11 @@ inline bool make_orthonormal(double* q, int d) {
     }
   }
   return true;
+}
+
+// Makes the columns of q orthonormal again (Gram and Schmidt, twice is enough). False if they are dependent.
+inline bool make_orthonormal(double* q, int d) {
+  return with_size(d, [&](auto size) { return make_orthonormal_sized(q, size); });
 }
 
 }  // namespace gaussmix

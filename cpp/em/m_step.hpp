@@ -117,73 +117,7 @@ class MStep : private Dimensions {
   // The search for common axes begins at `axes`, unless they are empty. False for an empty component or a singular
   // covariance.
   bool maximize(const Parameters& at, const Moments& sums, const std::vector<double>& axes, Parameters& to) {
-    double total = 0.0, rows = 0.0;
-    for (int c = 0; c < k_; ++c) {
-      if (!(sums.counts[c] > kEmpty * weight_)) return false;
-      total += sums.counts[c];
-      rows_of_[c] = sums.counts[c] + m_.pseudo_rows;
-      rows += rows_of_[c];
-    }
-    const std::size_t dd = static_cast<std::size_t>(d_) * d_;
-    double *scatter = room_.data(), *room = scatter + dd, *colored = room + dd, *center = colored + dd;
-    if (form_ == Form::tied) std::copy(sums.scatter.begin(), sums.scatter.end(), scatter);
-    double pseudo_trace = 0.0;
-    for (int j = 0; j < d_; ++j) pseudo_trace += m_.pseudo_scatter[j * d_ + j];
-    for (int c = 0; c < k_; ++c) {
-      const double count = sums.counts[c];
-      const double* shift = sums.shifts.data() + c * d_;
-      const double* own = sums.scatter.data() + place_of(c);
-      const double* root = root_of(at, c);
-      double* variances = variances_.data() + place_of(c);
-      for (int j = 0; j < d_; ++j) center[j] = shift[j] / count;
-      switch (form_) {
-        case Form::full:
-          for (int i = 0; i < d_; ++i) {
-            for (int j = 0; j <= i; ++j) scatter[i * d_ + j] = own[i * d_ + j] - shift[i] * center[j];
-          }
-          color(root, scatter, d_, room, colored);
-          for (std::size_t i = 0; i < dd; ++i) variances[i] = (colored[i] + m_.pseudo_scatter[i]) / rows_of_[c];
-          for (int j = 0; j < d_; ++j) variances[j * d_ + j] += m_.ridge;
-          break;
-        case Form::tied:
-          for (int i = 0; i < d_; ++i) {
-            for (int j = 0; j <= i; ++j) scatter[i * d_ + j] -= shift[i] * center[j];
-          }
-          break;
-        case Form::diagonal:
-          for (int j = 0; j < d_; ++j) {
-            const double inside = root[j] * root[j] * (own[j] - shift[j] * center[j]);
-            variances[j] = (inside + m_.pseudo_scatter[j * d_ + j]) / rows_of_[c] + m_.ridge;
-          }
-          break;
-        case Form::spherical: {
-          double inside = own[0];
-          for (int j = 0; j < d_; ++j) inside -= shift[j] * center[j];
-          variances[0] = (root[0] * root[0] * inside + pseudo_trace) / (rows_of_[c] * d_) + m_.ridge;
-          break;
-        }
-      }
-      to.weights[c] = count / total;
-      for (int i = 0; i < d_; ++i) {
-        double moved = 0.0;
-        if (is_triangular()) {
-          for (int j = 0; j <= i; ++j) moved += root[i * d_ + j] * center[j];
-        } else {
-          moved = root[form_ == Form::diagonal ? i : 0] * center[i];
-        }
-        to.means[c * d_ + i] = at.means[c * d_ + i] + moved;
-      }
-    }
-    if (form_ == Form::tied) {
-      color(at.roots.data(), scatter, d_, room, colored);
-      for (std::size_t i = 0; i < dd; ++i) variances_[i] = (colored[i] + k_ * m_.pseudo_scatter[i]) / rows;
-      for (int j = 0; j < d_; ++j) variances_[j * d_ + j] += m_.ridge;
-    } else {
-      if (has_common_axes(m_.model) && !axes.empty()) structure_.begin_at(axes);
-      if (!structure_.constrain(rows_of_.data(), variances_.data())) return false;
-      if (has_common_axes(m_.model)) to.axes = structure_.axes();
-    }
-    return factor(to);
+    return with_size(d_, [&](auto d) { return maximize_sized(d, at, sums, axes, to); });
   }
 
   // Sets factors, determinants and offsets for given weights, means and roots. False if a deviation is below the
@@ -246,6 +180,78 @@ class MStep : private Dimensions {
   }
 
  private:
+  template <class Size>
+  bool maximize_sized(Size d, const Parameters& at, const Moments& sums, const std::vector<double>& axes,
+                      Parameters& to) {
+    double total = 0.0, rows = 0.0;
+    for (int c = 0; c < k_; ++c) {
+      if (!(sums.counts[c] > kEmpty * weight_)) return false;
+      total += sums.counts[c];
+      rows_of_[c] = sums.counts[c] + m_.pseudo_rows;
+      rows += rows_of_[c];
+    }
+    const std::size_t dd = static_cast<std::size_t>(d) * d;
+    double *scatter = room_.data(), *room = scatter + dd, *colored = room + dd, *center = colored + dd;
+    if (form_ == Form::tied) std::copy(sums.scatter.begin(), sums.scatter.end(), scatter);
+    double pseudo_trace = 0.0;
+    for (int j = 0; j < d; ++j) pseudo_trace += m_.pseudo_scatter[j * d + j];
+    for (int c = 0; c < k_; ++c) {
+      const double count = sums.counts[c];
+      const double* shift = sums.shifts.data() + c * d;
+      const double* own = sums.scatter.data() + place_of(c);
+      const double* root = root_of(at, c);
+      double* variances = variances_.data() + place_of(c);
+      for (int j = 0; j < d; ++j) center[j] = shift[j] / count;
+      switch (form_) {
+        case Form::full:
+          for (int i = 0; i < d; ++i) {
+            for (int j = 0; j <= i; ++j) scatter[i * d + j] = own[i * d + j] - shift[i] * center[j];
+          }
+          color_sized(root, scatter, d, room, colored);
+          for (std::size_t i = 0; i < dd; ++i) variances[i] = (colored[i] + m_.pseudo_scatter[i]) / rows_of_[c];
+          for (int j = 0; j < d; ++j) variances[j * d + j] += m_.ridge;
+          break;
+        case Form::tied:
+          for (int i = 0; i < d; ++i) {
+            for (int j = 0; j <= i; ++j) scatter[i * d + j] -= shift[i] * center[j];
+          }
+          break;
+        case Form::diagonal:
+          for (int j = 0; j < d; ++j) {
+            const double inside = root[j] * root[j] * (own[j] - shift[j] * center[j]);
+            variances[j] = (inside + m_.pseudo_scatter[j * d + j]) / rows_of_[c] + m_.ridge;
+          }
+          break;
+        case Form::spherical: {
+          double inside = own[0];
+          for (int j = 0; j < d; ++j) inside -= shift[j] * center[j];
+          variances[0] = (root[0] * root[0] * inside + pseudo_trace) / (rows_of_[c] * d) + m_.ridge;
+          break;
+        }
+      }
+      to.weights[c] = count / total;
+      for (int i = 0; i < d; ++i) {
+        double moved = 0.0;
+        if (is_triangular()) {
+          for (int j = 0; j <= i; ++j) moved += root[i * d + j] * center[j];
+        } else {
+          moved = root[form_ == Form::diagonal ? i : 0] * center[i];
+        }
+        to.means[c * d + i] = at.means[c * d + i] + moved;
+      }
+    }
+    if (form_ == Form::tied) {
+      color_sized(at.roots.data(), scatter, d, room, colored);
+      for (std::size_t i = 0; i < dd; ++i) variances_[i] = (colored[i] + k_ * m_.pseudo_scatter[i]) / rows;
+      for (int j = 0; j < d; ++j) variances_[j * d + j] += m_.ridge;
+    } else {
+      if (has_common_axes(m_.model) && !axes.empty()) structure_.begin_at(axes);
+      if (!structure_.constrain(rows_of_.data(), variances_.data())) return false;
+      if (has_common_axes(m_.model)) to.axes = structure_.axes();
+    }
+    return factor(to);
+  }
+
   static constexpr double kLogTwoPi = 1.8378770664093454836;
 
   // Sets roots, factors, determinants and offsets. False if a covariance is singular to rounding.

@@ -40,50 +40,7 @@ class Units : private Dimensions {
   // Converts the moments at some parameters, in place, to moments about the means and in the whitened units of others.
   // A row y in the units of `at` is A y + c in those of `to`, with A = inverse(root of to) root of at.
   void change_units(const Parameters& at, const Parameters& to, Moments& moments) {
-    const std::size_t dd = static_cast<std::size_t>(d_) * d_;
-    double *a = room_.data(), *room = a + dd, *colored = room + dd, *c = colored + dd;
-    std::vector<double>& turned = turned_;
-    if (form_ == Form::tied) find_turn(at, to, 0, a);
-    if (form_ == Form::tied) {
-      color(a, moments.scatter.data(), d_, room, colored);
-      std::copy(colored, colored + dd, moments.scatter.begin());
-    }
-    for (int k = 0; k < k_; ++k) {
-      const double count = moments.counts[k];
-      double* shift = moments.shifts.data() + k * d_;
-      double* scatter = moments.scatter.data() + place_of(k);
-      const double *factor = to.factors.data() + place_of(k), *root = at.roots.data() + place_of(k);
-      if (is_triangular()) {
-        if (form_ == Form::full) find_turn(at, to, k, a);
-        for (int j = 0; j < d_; ++j) {
-          c[j] = turned[j] = 0.0;
-          for (int i = 0; i <= j; ++i) {
-            c[j] += (at.means[k * d_ + i] - to.means[k * d_ + i]) * factor[i * d_ + j];
-            turned[j] += a[j * d_ + i] * shift[i];
-          }
-        }
-        if (form_ == Form::full) {
-          color(a, scatter, d_, room, colored);
-          std::copy(colored, colored + dd, scatter);
-        }
-        for (int i = 0; i < d_; ++i) {
-          for (int j = 0; j <= i; ++j) {
-            scatter[i * d_ + j] += turned[i] * c[j] + c[i] * turned[j] + count * c[i] * c[j];
-          }
-        }
-        for (int j = 0; j < d_; ++j) shift[j] = turned[j] + count * c[j];
-        continue;
-      }
-      for (int j = 0; j < d_; ++j) {
-        const int at_j = form_ == Form::diagonal ? j : 0;
-        const double ratio = factor[at_j] * root[at_j];
-        const double moved = (at.means[k * d_ + j] - to.means[k * d_ + j]) * factor[at_j];
-        const double turned_shift = ratio * shift[j];
-        if (form_ == Form::diagonal || j == 0) scatter[at_j] *= ratio * ratio;
-        scatter[at_j] += (2 * turned_shift + count * moved) * moved;
-        shift[j] = turned_shift + count * moved;
-      }
-    }
+    with_size(d_, [&](auto d) { change_units_sized(d, at, to, moments); });
   }
   // Whether parameters are so far from the anchor that the metric differs.
   bool is_far(const Parameters& at, const Parameters& anchor) const {
@@ -105,6 +62,54 @@ class Units : private Dimensions {
   }
 
  private:
+  template <class Size>
+  void change_units_sized(Size d, const Parameters& at, const Parameters& to, Moments& moments) {
+    const std::size_t dd = static_cast<std::size_t>(d) * d;
+    double *a = room_.data(), *room = a + dd, *colored = room + dd, *c = colored + dd;
+    std::vector<double>& turned = turned_;
+    if (form_ == Form::tied) find_turn(d, at, to, 0, a);
+    if (form_ == Form::tied) {
+      color_sized(a, moments.scatter.data(), d, room, colored);
+      std::copy(colored, colored + dd, moments.scatter.begin());
+    }
+    for (int k = 0; k < k_; ++k) {
+      const double count = moments.counts[k];
+      double* shift = moments.shifts.data() + k * d;
+      double* scatter = moments.scatter.data() + place_of(k);
+      const double *factor = to.factors.data() + place_of(k), *root = at.roots.data() + place_of(k);
+      if (is_triangular()) {
+        if (form_ == Form::full) find_turn(d, at, to, k, a);
+        for (int j = 0; j < d; ++j) {
+          c[j] = turned[j] = 0.0;
+          for (int i = 0; i <= j; ++i) {
+            c[j] += (at.means[k * d + i] - to.means[k * d + i]) * factor[i * d + j];
+            turned[j] += a[j * d + i] * shift[i];
+          }
+        }
+        if (form_ == Form::full) {
+          color_sized(a, scatter, d, room, colored);
+          std::copy(colored, colored + dd, scatter);
+        }
+        for (int i = 0; i < d; ++i) {
+          for (int j = 0; j <= i; ++j) {
+            scatter[i * d + j] += turned[i] * c[j] + c[i] * turned[j] + count * c[i] * c[j];
+          }
+        }
+        for (int j = 0; j < d; ++j) shift[j] = turned[j] + count * c[j];
+        continue;
+      }
+      for (int j = 0; j < d; ++j) {
+        const int at_j = form_ == Form::diagonal ? j : 0;
+        const double ratio = factor[at_j] * root[at_j];
+        const double moved = (at.means[k * d + j] - to.means[k * d + j]) * factor[at_j];
+        const double turned_shift = ratio * shift[j];
+        if (form_ == Form::diagonal || j == 0) scatter[at_j] *= ratio * ratio;
+        scatter[at_j] += (2 * turned_shift + count * moved) * moved;
+        shift[j] = turned_shift + count * moved;
+      }
+    }
+  }
+
   // Numbers of a component's scatter in a point.
   std::size_t flat_each() const {
     return is_triangular() ? static_cast<std::size_t>(d_) * (d_ + 1) / 2 : form_ == Form::diagonal ? d_ : 1;
@@ -144,13 +149,14 @@ class Units : private Dimensions {
     }
   }
   // inverse(root of `to`) root of `at`, lower triangular.
-  void find_turn(const Parameters& at, const Parameters& to, int c, double* a) const {
+  template <class Size>
+  void find_turn(Size d, const Parameters& at, const Parameters& to, int c, double* a) const {
     const double *factor = to.factors.data() + place_of(c), *root = at.roots.data() + place_of(c);
-    std::fill(a, a + d_ * d_, 0.0);
-    for (int p = 0; p < d_; ++p) {
-      for (int i = p; i < d_; ++i) {
-        const double share = factor[p * d_ + i];
-        for (int j = 0; j <= p; ++j) a[i * d_ + j] += share * root[p * d_ + j];
+    std::fill(a, a + d * d, 0.0);
+    for (int p = 0; p < d; ++p) {
+      for (int i = p; i < d; ++i) {
+        const double share = factor[p * d + i];
+        for (int j = 0; j <= p; ++j) a[i * d + j] += share * root[p * d + j];
       }
     }
   }

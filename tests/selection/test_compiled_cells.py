@@ -119,7 +119,8 @@ def test_agglomeration_is_that_in_python(form, seed):
     weights = None if seed % 2 else np.random.default_rng(seed).uniform(0.5, 1.5, 60)
     cells = np.arange(60) // (1 + seed % 2)
     sizes, labels = np.array([7, 3, 1], dtype=np.int64), np.empty((3, 60), dtype=np.int64)
-    _native.merge_tree_labels(rows, weights, form == "full", 7 ** (-2 / rows.shape[1]), cells[None], sizes, labels)
+    pseudo = 7 ** (-2 / rows.shape[1])
+    _native.merge_tree_labels([rows], weights, [form == "full"], pseudo, [cells[None]], sizes, [labels], 2)
     expected = merge_tree(WeightedRows(rows, weights), form, cells, [1, 3, 7])
     for size, own in zip([7, 3, 1], labels, strict=True):
         same = own[:, None] == own

@@ -1,5 +1,7 @@
 """The compiled core: passes over rows, batched EM, images (cpp/README.md)."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -345,6 +347,8 @@ class Optimum:
 
     def read(
         self,
+        exponent: int,
+        center: FloatArray,
         weights: FloatArray,
         means: FloatArray,
         roots: FloatArray,
@@ -352,7 +356,37 @@ class Optimum:
         shifts: FloatArray,
         scatter: FloatArray,
     ) -> None:
-        """Fill the arrays."""
+        """Fill the arrays in the units of the data, components by descending weight."""
+
+class CellOptimum:
+    """An optimum of a model of a table (cpp/em/grid_search.hpp)."""
+
+    optimum: Optimum
+    objective: float
+    is_given: bool
+    kind: int
+    origin: int
+
+    def __init__(self, optimum: Optimum, objective: float, is_sound: bool) -> None:
+        """Make an optimum that is given to a search."""
+
+class GridModel:
+    """A model of a table (cpp/em/grid_search.hpp)."""
+
+    def __init__(
+        self,
+        request: CellRequest,
+        n_components: int,
+        log_volume: float,
+        row: int,
+        is_wanted: bool,
+        highest: CellOptimum | None,
+        highest_sound: CellOptimum | None,
+        fewer: int,
+        more: int,
+        neighbors: list[int],
+    ) -> None:
+        """Keep the request and the optima."""
 
 class CellRequest:
     """A model to search (cpp/em/cell_search.hpp)."""
@@ -395,8 +429,32 @@ class CellSearch:
     def complete(self, request: CellRequest, optimum: Optimum) -> None:
         """Add what other models start from."""
 
-    def refine(self, request: CellRequest, optimum: Optimum, max_iter: int, nats: float) -> Optimum:
-        """Continue a run from an optimum."""
+    def is_sound(self, request: CellRequest, optimum: Optimum) -> bool:
+        """Return whether no component is unsound."""
+
+    def sweep(
+        self,
+        models: Sequence[GridModel],
+        partitions: Sequence[IntArray],
+        max_iter: int,
+        nats: float,
+        seconds: float,
+        asks: bool,
+        n_threads: int,
+        step: Callable[[int], object],
+        results: list[tuple[bool, float, CellOptimum | None, CellOptimum | None]],
+    ) -> None:
+        """Search all models of a table; append whether each was searched, the seconds and the best optima."""
+
+    def refine(
+        self,
+        requests: Sequence[CellRequest],
+        optima: Sequence[Optimum],
+        max_iter: int,
+        nats: float,
+        n_threads: int,
+    ) -> list[tuple[Optimum, float]]:
+        """Continue runs from optima; return the results and the seconds of each."""
 
 def common_volumes(counts: FloatArray, covariances: FloatArray, tolerance: float, volumes: FloatArray) -> bool:
     """Find the volumes of covariances that are multiples of one matrix, in place (cpp/em/structures.hpp)."""
@@ -415,15 +473,16 @@ def k_means_labels(
     """Fill the labels of runs of k-means (cpp/em/partitions.hpp)."""
 
 def merge_tree_labels(
-    rows: FloatArray,
+    rows: Sequence[FloatArray],
     row_weights: FloatArray | None,
-    free: bool,
+    free: Sequence[bool],
     pseudo: float,
-    cells: IntArray,
+    cells: Sequence[IntArray],
     sizes: IntArray,
-    labels: IntArray,
+    labels: Sequence[IntArray],
+    n_threads: int,
 ) -> None:
-    """Fill the labels of clusters of several sizes, merged from cells."""
+    """Fill the labels of clusters of several sizes, merged from cells, for each tree."""
 
 def em_constants() -> dict[str, float]:
     """Return the constants of compiled EM by name (cpp/em/constants.hpp)."""

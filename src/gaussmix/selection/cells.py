@@ -130,19 +130,7 @@ class Cell:
         """
         if self.fit is None or self.soundness is None:
             return []
-        said = []
-        troubles = {
-            "empty": self.soundness.empty,
-            "collapsed": self.soundness.collapsed,
-            "with too few rows": self.soundness.few,
-            "spurious": self.soundness.spurious,
-        }
-        named = np.zeros(self.n_components, dtype=np.bool_)
-        for word, which in troubles.items():
-            found = np.flatnonzero(which & ~named)
-            named |= which
-            if found.size:
-                said.append(f"{plural('component', found.size)} {join_words(found, 4)} {word}")
+        said = self._unsound_components(self.soundness) if self.n_unsound else []
         if self.fit.stop is Stop.START:
             said.append(f"no sound fit better than {self.origin}")
         elif not self.is_converged:
@@ -150,4 +138,22 @@ class Cell:
         numbers = self.fit.moments.weight * self.fit.mixture.n_features
         if numbers < _NUMBERS_PER_PARAMETER * self.n_parameters:
             said.append(f"{self.n_parameters} parameters for {numbers:g} data values")
+        return said
+
+    @staticmethod
+    def _unsound_components(soundness: Soundness) -> list[str]:
+        """Name the unsound components by their first trouble."""
+        said = []
+        troubles = {
+            "empty": soundness.empty,
+            "collapsed": soundness.collapsed,
+            "with too few rows": soundness.few,
+            "spurious": soundness.spurious,
+        }
+        named = np.zeros(len(soundness.empty), dtype=np.bool_)
+        for word, which in troubles.items():
+            found = np.flatnonzero(which & ~named)
+            named |= which
+            if found.size:
+                said.append(f"{plural('component', found.size)} {join_words(found, 4)} {word}")
         return said

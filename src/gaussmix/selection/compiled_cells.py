@@ -3,21 +3,20 @@
 import math
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.covariance.deviations import dense_root
-from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import FloatArray, Form
 from gaussmix.fitting.batch import BatchSettings, center_and_scale, pseudo_moments
-from gaussmix.fitting.em import Fit
+from gaussmix.fitting.em import Fit, Record
 from gaussmix.fitting.sequential_batch import fit_em_one_by_one
 from gaussmix.fitting.stopping import Stop
 from gaussmix.selection.model_names import ModelSpec, as_origin
@@ -29,6 +28,7 @@ _NEAR = 1e-3  # a run ends at this estimated distance from the optimum, in nats
 _NEARER = 1e-4  # the same for runs that are not continued
 _FLOPS_PER_CALL = 2e10
 _USUAL_PASSES = 150
+_PARTITION, _SAME, _SPLIT = 0, 1, 2  # kinds of starts; the fourth is a merge
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Units:
     center: FloatArray
     exponent: int
 
-    @property
+    @cached_property
     def log_volume(self) -> float:
         """Logarithm of the ratio of densities."""
         return self.exponent * math.log(2.0) * len(self.center)
@@ -76,28 +76,23 @@ class CompiledPoint:
         return len(self.units.center)
 
     @cached_property
-    def _arrays(self) -> tuple[FloatArray, ...]:
-        k, d = self.spec.n_components, len(self.units.center)
-        shape = self.spec.structure.root_shape(k, d)
-        arrays = np.empty(k), np.empty((k, d)), np.empty(shape), np.empty(k), np.empty((k, d)), np.empty(shape)
-        self.compiled.read(*arrays)
-        order = np.argsort(-arrays[0], kind="stable")
-        weights, means, roots, counts, shifts, scatter = arrays
-        if not FORMS[self.spec.structure.form].is_shared:
-            roots, scatter = roots[order], scatter[order]
-        return weights[order], means[order], roots, counts[order], shifts[order], scatter
+    def _parts(self) -> tuple[Mixture, FloatArray, FloatArray, FloatArray]:
+        """The mixture and the sums of a pass: counts, shifts, scatter. Components by descending weight."""
+        structure, k, d = self.spec.structure, self.spec.n_components, len(self.units.center)
+        shape = structure.root_shape(k, d)
+        weights, means, roots = np.empty(k), np.empty((k, d)), np.empty(shape)
+        counts, shifts, scatter = np.empty(k), np.empty((k, d)), np.empty(shape)
+        self.compiled.read(self.units.exponent, self.units.center, weights, means, roots, counts, shifts, scatter)
+        return Mixture(weights, means, structure(roots, k, d)), counts, shifts, scatter
 
     @property
     def mixture(self) -> Mixture:
         """The parameters."""
-        weights, means, roots = self._arrays[:3]
-        exponent, k, d = self.units.exponent, *means.shape
-        covariance = self.spec.structure(np.ldexp(roots, exponent), k, d)
-        return Mixture(weights, np.ldexp(means, exponent) + self.units.center, covariance)
+        return self._parts[0]
 
     def moments(self, weight: float) -> Moments:
         """Return the sums of a pass at the parameters, over rows of this total weight."""
-        counts, shifts, scatter = self._arrays[3:]
+        _, counts, shifts, scatter = self._parts
         form, log_volume = self.spec.structure.form, weight * self.units.log_volume
         log_likelihood = self.compiled.log_likelihood - log_volume
         return Moments(form, counts, shifts, scatter, log_likelihood, self.compiled.entropy, weight)
@@ -136,7 +131,9 @@ class CompiledCells:
 
     def __init__(self, data: SearchData) -> None:
         self._data, rows = data, data.rows
-        self._steps: dict[ModelSpec, _Step] = {}
+        self._steps: dict[tuple[int, Form], _Step] = {}
+        self._models: dict[ModelSpec, _native.CellRequest] = {}
+        self._refined: dict[LocalOptimum, _native.Optimum] = {}
         center, exponent = center_and_scale(rows.values)
         self._units = Units(center, exponent)
         self._centered = np.ascontiguousarray(np.ldexp(rows.values - center, -exponent))
@@ -188,16 +185,33 @@ class CompiledCells:
 
     def known(self, spec: ModelSpec, mixture: Mixture, log_likelihood: float, *, is_sound: bool) -> LocalOptimum:
         """Return the optimum of a model that is not searched."""
+        compiled = self._as_compiled(spec, mixture, mixture.weights)
+        self._search.complete(self._model(spec), compiled)
+        point = CompiledPoint(spec, compiled, self._units)
+        return LocalOptimum(point, log_likelihood, log_likelihood, is_sound, as_origin(spec, mixture.n_features))
+
+    def _as_compiled(self, spec: ModelSpec, mixture: Mixture, weights: FloatArray) -> _native.Optimum:
         exponent = self._units.exponent
-        compiled = _native.Optimum.make(
+        return _native.Optimum.make(
             spec.structure.letters,
-            mixture.weights,
+            weights,
             np.ldexp(mixture.means - self._units.center, -exponent),
             np.ldexp(mixture.covariance.roots, -exponent),
         )
-        self._search.complete(self._compiled(Request(spec, LocalOptima())), compiled)
-        point = CompiledPoint(spec, compiled, self._units)
-        return LocalOptimum(point, log_likelihood, log_likelihood, is_sound, as_origin(spec, mixture.n_features))
+
+    def is_sound(self, spec: ModelSpec, mixture: Mixture, counts: FloatArray) -> bool:
+        """Return whether no component of a mixture is unsound, as `examine` does for these counts (k,) of rows."""
+        return self._search.is_sound(
+            self._model(spec), self._as_compiled(spec, mixture, counts / self._data.rows.total)
+        )
+
+    def refine(self, optima: Mapping[ModelSpec, LocalOptimum]) -> dict[ModelSpec, float]:
+        """Continue the runs of optima with a smaller tolerance, for `final_fit`; return the seconds of each."""
+        found = {spec: optimum for spec, optimum in optima.items() if optimum.point.compiled.n_passes}
+        requests, starts = [self._model(spec) for spec in found], [one.point.compiled for one in found.values()]
+        refined = self._search.refine(requests, starts, _LONG, _NEARER, _native.max_threads())
+        self._refined |= {one: compiled for one, (compiled, _) in zip(found.values(), refined, strict=True)}
+        return {spec: seconds for spec, (_, seconds) in zip(found, refined, strict=True)}
 
     def final_fit(self, spec: ModelSpec, optimum: LocalOptimum) -> tuple[Fit, bool] | None:
         """Continue the run of an optimum with a smaller tolerance.
@@ -211,15 +225,110 @@ class CompiledCells:
         """
         if optimum.point.compiled.n_passes == 0:  # not from a compiled search
             return None
-        step = self._compiled(Request(spec, LocalOptima()))
-        compiled = self._search.refine(step, optimum.point.compiled, _LONG, _NEARER)
+        if optimum not in self._refined:
+            self.refine({spec: optimum})
+        compiled = self._refined[optimum]
         if not compiled.ahead < _NEARER:
             return None
-        point = CompiledPoint(spec, compiled, self._units)
-        moments = point.moments(self._data.rows.total)
-        start = Fit.of_start(point.mixture, moments, compiled.objective - self._step(spec).log_volume)
-        fit = replace(start, n_passes=compiled.n_passes, n_unrecorded=compiled.n_passes - 1)
-        return fit.stopped_by(Stop.AT_OPTIMUM, compiled.ahead), compiled.is_sound
+        point, weight, n_passes = CompiledPoint(spec, compiled, self._units), self._data.rows.total, compiled.n_passes
+        moments = point.moments(weight)
+        fit = Fit(
+            point.mixture,
+            moments,
+            objective=compiled.objective - self._step(spec).log_volume,
+            history=(Record(moments.log_likelihood / weight, math.nan, 0.0),),
+            n_passes=n_passes,
+            change=math.nan,
+            stop=Stop.AT_OPTIMUM,
+            reason=Stop.AT_OPTIMUM.sentence(n_passes - 1, remaining=compiled.ahead),
+            last_step=None,
+            n_unrecorded=n_passes - 1,
+        )
+        return fit, compiled.is_sound
+
+    def table_model(
+        self,
+        spec: ModelSpec,
+        row: int,
+        known: LocalOptima,
+        beside: tuple[int, int],
+        neighbors: list[int],
+        *,
+        is_wanted: bool,
+    ) -> _native.GridModel:
+        """Return a model of `search_table`.
+
+        Parameters
+        ----------
+        spec : ModelSpec
+            The model.
+        row : int
+            Position of its size.
+        known : LocalOptima
+            Optima before the search.
+        beside : tuple of two int
+            Positions of the models of the same structure with one component less and one more, or -1.
+        neighbors : list of int
+            Positions of the models with as many components from whose optima it starts.
+        is_wanted : bool
+            Whether to search it.
+        """
+        given = {one: None if one is None else self._given(one) for one in {known.highest, known.highest_sound}}
+        highest, sound = given[known.highest], given[known.highest_sound]
+        log_volume = self._step(spec).log_volume
+        request = self._model(spec)
+        return _native.GridModel(
+            request, spec.n_components, log_volume, row, is_wanted, highest, sound, *beside, neighbors
+        )
+
+    @staticmethod
+    def _given(optimum: LocalOptimum) -> _native.CellOptimum:
+        return _native.CellOptimum(optimum.point.compiled, optimum.objective, optimum.is_sound)
+
+    def search_table(
+        self,
+        models: Sequence[_native.GridModel],
+        sizes: Sequence[int],
+        started: Collection[int],
+        deadline: float,
+        report: Callable[[int], object],
+        results: list[Any],
+    ) -> None:
+        """Search a table of models, and append to the results what was found, also if Ctrl-C ends the search.
+
+        Parameters
+        ----------
+        models : sequence of GridModel
+            All models.
+        sizes : sequence of int
+            Their numbers of components, ascending.
+        started : collection of int
+            Those that start from partitions.
+        deadline : float
+            Time of ``time.perf_counter()`` at which the search ends.
+        report : callable
+            Called with the position of a size after each sweep of its models.
+        results : list
+            Gets the results of each model: whether it was searched, the seconds, the highest and the highest sound
+            optimum.
+        """
+        none = np.zeros((0, self._data.rows.n_rows), dtype=np.int64)
+        labels = [self._data.labels(size) if size in started else none for size in sizes]
+        is_main = threading.current_thread() is threading.main_thread()
+        n_threads, seconds = _native.max_threads(), deadline - time.perf_counter()
+        self._search.sweep(models, labels, _LONG, _NEAR, seconds, is_main, n_threads, report, results)
+
+    def draw_partitions(self, size: int) -> None:
+        """Draw the initial partitions of a size."""
+        self._data.clusters(size)
+
+    def found(self, spec: ModelSpec, found: _native.CellOptimum, models: Sequence[ModelSpec]) -> LocalOptimum:
+        """Return an optimum that `search_table` has found among these models."""
+        if found.kind == _SAME:
+            origin = as_origin(models[found.origin], len(self._units.center))
+        else:
+            origin = self._origin_of(spec.n_components, found.kind, found.origin)
+        return self._optimum(spec, found.optimum, origin)
 
     def _optimum(self, spec: ModelSpec, compiled: _native.Optimum, origin: str) -> LocalOptimum:
         objective = compiled.objective - self._step(spec).log_volume
@@ -228,17 +337,24 @@ class CompiledCells:
         return LocalOptimum(point, objective, log_likelihood, compiled.is_sound, origin)
 
     def _step(self, spec: ModelSpec) -> "_Step":
-        if spec not in self._steps:
+        key = spec.n_components, spec.structure.form
+        if key not in self._steps:
             update, exponent = self._data.update_for_batch(spec), self._units.exponent
             scatter, pseudo_rows = pseudo_moments(update, spec.structure, spec.n_components, len(self._units.center))
-            self._steps[spec] = _Step(
+            self._steps[key] = _Step(
                 np.ldexp(scatter, -2 * exponent),
                 pseudo_rows,
                 math.ldexp(update.ridge, -2 * exponent),
-                np.ldexp(dense_root(self._data.root_within(spec.n_components, spec.structure.form)), -exponent),
+                np.ldexp(dense_root(self._data.root_within(*key)), -exponent),
                 (self._data.rows.total + spec.n_components * pseudo_rows) * self._units.log_volume,
             )
-        return self._steps[spec]
+        return self._steps[key]
+
+    def _model(self, spec: ModelSpec) -> _native.CellRequest:
+        """Return a request without starts."""
+        if spec not in self._models:
+            self._models[spec] = self._compiled(Request(spec, LocalOptima()))
+        return self._models[spec]
 
     def _compiled(self, request: Request) -> _native.CellRequest:
         step = self._step(request.spec)
@@ -258,13 +374,11 @@ class CompiledCells:
         )
 
     def _origin(self, request: Request, kind: int, position: int) -> str:
-        size = request.spec.n_components
-        match kind:
-            case 0:
-                return self._data.partition_names(size)[position]
-            case 1:
-                return request.same[position].name
-            case 2:
-                return f"{size - 1} components, one split"
-            case _:
-                return f"{size + 1} components, two merged"
+        if kind == _SAME:
+            return request.same[position].name
+        return self._origin_of(request.spec.n_components, kind, position)
+
+    def _origin_of(self, size: int, kind: int, position: int) -> str:
+        if kind == _PARTITION:
+            return self._data.clusters(size)[position][0]
+        return f"{size - 1} components, one split" if kind == _SPLIT else f"{size + 1} components, two merged"

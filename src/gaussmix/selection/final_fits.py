@@ -107,11 +107,18 @@ class FinalFits:
         self._engine, self._data, self._sweep, self._deadline = engine, data, sweep, deadline
         self._compiled = compiled
         self.fits: dict[ModelSpec, FinalFit] = {}
+        self._sound: dict[ModelSpec, float] = {}  # log-likelihoods of sound fits
         for spec, cell in known.items():
             if cell.fit is not None and cell.soundness is not None:
-                self.fits[spec] = FinalFit(spec, cell.fit, cell.soundness, cell.origin)
+                self._keep(spec, FinalFit(spec, cell.fit, cell.soundness, cell.origin))
         self.seconds: dict[ModelSpec, float] = {}
+        self._refining: dict[ModelSpec, float] = {}  # seconds
         self.interrupted = False
+
+    def refine(self, optima: Mapping[ModelSpec, LocalOptimum]) -> None:
+        """Continue the runs of sound optima of a compiled search of all rows: the first part of `fit`."""
+        if self._compiled is not None:
+            self._refining = self._compiled.refine({spec: one for spec, one in optima.items() if one.is_sound})
 
     def fit(self, spec: ModelSpec, optimum: LocalOptimum | None) -> None:
         """Fit a model from an optimum; its special cases must have been fitted before.
@@ -119,11 +126,11 @@ class FinalFits:
         The optimum is None if covariances became singular from every start. If there is none, or it is not sound, the
         highest sound special case is used in its place.
         """
-        began = time.perf_counter()
+        began = time.perf_counter() - self._refining.get(spec, 0.0)
         below = self._highest_special_case(spec)
         if optimum is None or (below is not None and not optimum.is_sound):
             if below is not None:
-                self.fits[spec] = self._unchanged(spec, below)
+                self._keep(spec, self._unchanged(spec, below))
                 self.seconds[spec] = time.perf_counter() - began
             return
         floor = -math.inf if below is None else below.log_likelihood
@@ -137,8 +144,13 @@ class FinalFits:
             final = self._examined(spec, self._run(spec, final.fit.mixture, _MOST, final.fit), final.origin)
         if below is not None and (final.soundness.n_unsound or final.log_likelihood < floor - TOLERANCE):
             final = self._unchanged(spec, below)
-        self.fits[spec] = final
+        self._keep(spec, final)
         self.seconds[spec] = time.perf_counter() - began
+
+    def _keep(self, spec: ModelSpec, final: FinalFit) -> None:
+        self.fits[spec] = final
+        if final.is_sound:
+            self._sound[spec] = final.log_likelihood
 
     def _unchanged(self, spec: ModelSpec, below: FinalFit) -> FinalFit:
         """Return the fit of a special case as a fit of a richer model."""
@@ -146,6 +158,9 @@ class FinalFits:
         moments = self._engine.accumulate(mixture.whitened())
         objective = moments.log_likelihood + self._data.update(spec).log_prior(mixture)
         fit = Fit.of_start(mixture, moments, objective)
+        if self._compiled is not None and self._compiled.is_sound(spec, mixture, moments.counts):
+            fit = fit.reordered(np.argsort(-mixture.weights, kind="stable"))
+            return FinalFit(spec, fit, Soundness.none(spec.n_components), below.name)
         return self._examined(spec, fit, below.name)
 
     def _run(self, spec: ModelSpec, start: Mixture, max_iter: int, earlier: Fit | None = None) -> Fit:
@@ -182,8 +197,11 @@ class FinalFits:
 
     def _highest_special_case(self, spec: ModelSpec) -> FinalFit | None:
         """Return the final fit of the sound special case with the greatest likelihood."""
-        below = [self.fits[other] for other in self._sweep.special_cases(spec) if other in self.fits]
-        return max((final for final in below if final.is_sound), key=lambda final: final.log_likelihood, default=None)
+        highest, best = -math.inf, None
+        for other in self._sweep.special_cases(spec):
+            if (value := self._sound.get(other, -math.inf)) > highest:
+                highest, best = value, other
+        return None if best is None else self.fits[best]
 
 
 def _as_model(final: FinalFit, spec: ModelSpec) -> Mixture:

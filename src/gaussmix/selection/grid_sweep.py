@@ -64,21 +64,28 @@ class GridSweep:
         self._nearest_submodels = {
             names[one]: [names[other] for other in nearest_submodels(one, structures)] for one in structures
         }
+        self._neighbors = {
+            one: [*nearest, *(other for other in self._names if one in self._nearest_submodels[other])]
+            for one, nearest in self._nearest_submodels.items()
+        }
         order = {name: at for at, name in enumerate(self._names)}
         self._wanted = sorted(wanted, key=lambda spec: (spec.n_components, order[spec.covariance_type]))
         self.models = sorted({*wanted, *known}, key=lambda spec: (spec.n_components, order[spec.covariance_type]))
+        self._of_size: dict[int, list[ModelSpec]] = {}
+        for spec in self.models:
+            self._of_size.setdefault(spec.n_components, []).append(spec)
+        self._fewer_components: dict[tuple[int, str], list[ModelSpec]] = {}
         self.optima = {spec: LocalOptima.of(optimum) for spec, optimum in known.items()}
 
     def run(self) -> None:
         """Sweep from few components to many, and back."""
-        sizes = sorted({spec.n_components for spec in self._wanted})
-        rows = {size: [spec for spec in self._wanted if spec.n_components == size] for size in sizes}
-        for size in sizes:
+        rows = self._rows_to_search()
+        for size in rows:
             if not self._search([self._from_fewer(spec) for spec in rows[size]]):
                 return
             self._share(rows[size])
             self._report(rows[size])
-        for size in reversed(sizes):
+        for size in reversed(rows):
             if not self._search([request for spec in rows[size] if (request := self._from_more(spec)).more]):
                 return
             self._share(rows[size])
@@ -92,29 +99,46 @@ class GridSweep:
         selected, sound or not.
         """
         selected: dict[ModelSpec, LocalOptimum] = {}
+        sound: dict[ModelSpec, float] = {}  # log-likelihoods
         for spec, optima in ((spec, self.optima[spec]) for spec in self.models if spec in self.optima):
-            below = [
-                selected[other] for other in self.special_cases(spec) if other in selected and selected[other].is_sound
-            ]
-            floor = max((optimum.log_likelihood for optimum in below), default=-math.inf)
+            floor = max((sound.get(other, -math.inf) for other in self.special_cases(spec)), default=-math.inf)
             is_late = time.perf_counter() > self._deadline
-            if below and not optima.is_sound_above(floor) and spec not in self._known and not is_late:
+            if floor > -math.inf and not optima.is_sound_above(floor) and spec not in self._known and not is_late:
                 self._fit_from_special_cases(spec, selected)
             optimum = optima.highest_sound if optima.is_sound_above(floor) else optima.highest
             if optimum is not None:
                 selected[spec] = optimum
+                if optimum.is_sound:
+                    sound[spec] = optimum.log_likelihood
         return selected
 
     def special_cases(self, spec: ModelSpec) -> list[ModelSpec]:
         """Return all special cases of a model, with as many components or fewer."""
         if spec not in self._special_cases:
-            submodels = self._submodels[spec.covariance_type]
-            self._special_cases[spec] = [
-                other
-                for other in self.models
-                if other.covariance_type in submodels and other.n_components <= spec.n_components and other != spec
-            ]
+            names = self._submodels[spec.covariance_type]
+            smaller = self._smaller(spec.n_components, spec.covariance_type)
+            same = [other for other in self._of_size.get(spec.n_components, ()) if other.covariance_type in names]
+            self._special_cases[spec] = [*smaller, *(other for other in same if other != spec)]
         return self._special_cases[spec]
+
+    def _smaller(self, size: int, name: str) -> list[ModelSpec]:
+        """Return the special cases of a model with fewer components."""
+        if (size, name) not in self._fewer_components:
+            names, before = self._submodels[name], max((one for one in self._of_size if one < size), default=None)
+            self._fewer_components[size, name] = (
+                []
+                if before is None
+                else [
+                    *self._smaller(before, name),
+                    *(other for other in self._of_size[before] if other.covariance_type in names),
+                ]
+            )
+        return self._fewer_components[size, name]
+
+    def _rows_to_search(self) -> dict[int, list[ModelSpec]]:
+        """Return the models to search by their number of components, in ascending order."""
+        sizes = sorted({spec.n_components for spec in self._wanted})
+        return {size: [spec for spec in self._wanted if spec.n_components == size] for size in sizes}
 
     def _fit_from_special_cases(self, spec: ModelSpec, selected: Mapping[ModelSpec, LocalOptimum]) -> None:
         size, name = spec
@@ -143,8 +167,7 @@ class GridSweep:
     def _untried(self, spec: ModelSpec) -> list[LocalOptimum]:
         """Return new sound optima of the nearest special cases and of the models that have this one as theirs."""
         size, name = spec
-        richer = [other for other in self._names if name in self._nearest_submodels[other]]
-        optima = [self._preferred(ModelSpec(size, other)) for other in (*self._nearest_submodels[name], *richer)]
+        optima = [self._preferred(ModelSpec(size, other)) for other in self._neighbors[name]]
         tried = self._tried.setdefault(spec, set())
         untried = [optimum for optimum in optima if optimum and optimum.is_sound and optimum not in tried]
         tried.update(untried)

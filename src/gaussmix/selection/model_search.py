@@ -22,6 +22,7 @@ from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.settings import regularized_update
 from gaussmix.selection.cells import Cell
 from gaussmix.selection.compiled_cells import CompiledCells
+from gaussmix.selection.compiled_sweep import CompiledSweep
 from gaussmix.selection.final_fits import FinalFits
 from gaussmix.selection.grid_sweep import GridSweep
 from gaussmix.selection.model_names import ModelSpec
@@ -99,31 +100,36 @@ def search_models(
         sample, _, is_all = draw_sample(engine, covariance_class("full"), max(sizes), rng, SEARCHED_ROWS)
         data = SearchData(sample, sizes, update_for, rng)
         is_narrow = data.rows.n_features <= MOST_FEATURES
-        searcher: CompiledCells | SequentialCells = CompiledCells(data) if is_narrow else SequentialCells(data)
+        cells = CompiledCells(data) if is_narrow else None
+        searcher: CellSearcher = cells or SequentialCells(data)
         optima = {spec: _optimum_of(cell, data, searcher) for spec, cell in before.items()}
-        sweep = GridSweep(searcher, models, optima, deadline, step)
+        sweep: GridSweep
+        if cells:
+            sweep = CompiledSweep(cells, models, optima, deadline, step)
+        else:
+            sweep = GridSweep(searcher, models, optima, deadline, step)
         interrupted = False
         try:
             sweep.run()
         except KeyboardInterrupt:
             interrupted = True
         is_final = is_all and data.rows.weights is None and sample.incomplete is None
-        finished = searcher if is_final and isinstance(searcher, CompiledCells) else None
-        final = FinalFits(engine, data, sweep, before, deadline, finished)
+        final = FinalFits(engine, data, sweep, before, deadline, cells if is_final else None)
         selected = sweep.select_optima()
+        final.refine({spec: optimum for spec, optimum in selected.items() if spec not in before})
         for spec in sweep.models:
             if spec in sweep.optima and spec not in before:
                 final.fit(spec, selected.get(spec))
                 if step:
                     step(spec)
     missing = "interrupted before it was fitted" if interrupted else "time_budget ended before it was fitted"
-    cells = {spec: _cell_of(spec, data, sweep, final, missing) for spec in sweep.models if spec not in before}
-    for cell in cells.values():
+    fitted = {spec: _cell_of(spec, data, sweep, final, missing) for spec in sweep.models if spec not in before}
+    for cell in fitted.values():
         if done:
             done(cell)
     if interrupted or final.interrupted:
         raise KeyboardInterrupt
-    return cells
+    return fitted
 
 
 def _cell_of(spec: ModelSpec, data: SearchData, sweep: GridSweep, final: FinalFits, missing: str) -> Cell:

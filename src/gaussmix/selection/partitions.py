@@ -73,23 +73,27 @@ class SearchData:
 
     def _agglomerate(self) -> dict[str, dict[int, IntArray]]:
         """Return clusters of all sizes, merged from small cells by two criteria in two kinds of units."""
-        trees = {}
         n, d = self.rows.shape
         sizes = np.array(sorted(self._sizes, reverse=True), dtype=np.int64)
+        names, rows, cells, free = [], [], [], []
         for units in _UNITS:
-            rows = np.ascontiguousarray(self._samples[units].whitened)
-            cells = np.arange(n)
+            whitened = np.ascontiguousarray(self._samples[units].whitened)
+            own = np.arange(n)
             if n > _MOST_CELLS:
-                cells = self._k_means(rows, max(_CELLS, 3 * max(self._sizes)), 1, _MOVES_OF_CELLS)[0]
+                own = self._k_means(whitened, max(_CELLS, 3 * max(self._sizes)), 1, _MOVES_OF_CELLS)[0]
             for name, form in _MERGED_BY.items():
                 is_free = not FORMS[form].is_shared
                 if is_free and d > _MOST_FREE:
                     continue
-                labels = np.empty((len(sizes), n), dtype=np.int64)
-                pseudo = max(self._sizes) ** (-2 / d)
-                _native.merge_tree_labels(rows, self.rows.weights, is_free, pseudo, cells[None], sizes, labels)
-                trees[f"{name}, {units} units"] = dict(zip(sizes.tolist(), labels, strict=True))
-        return trees
+                names.append(f"{name}, {units} units")
+                rows.append(whitened)
+                cells.append(own[None])
+                free.append(is_free)
+        labels = [np.empty((len(sizes), n), dtype=np.int64) for _ in names]
+        pseudo = max(self._sizes) ** (-2 / d)
+        n_threads = _native.max_threads()
+        _native.merge_tree_labels(rows, self.rows.weights, free, pseudo, cells, sizes, labels, n_threads)
+        return {name: dict(zip(sizes.tolist(), own, strict=True)) for name, own in zip(names, labels, strict=True)}
 
     def _k_means(self, rows: FloatArray, size: int, tries: int, iterations: int) -> IntArray:
         """Return the labels (tries, n) of runs of k-means."""
@@ -137,6 +141,7 @@ class SearchData:
 
     def root_within(self, size: int, form: Form) -> FloatArray:
         """Return the lower root of the covariance within clusters, (d, d)."""
+        form = "full" if form == "tied" else form
         if (size, form) not in self._roots:
             labels = self.clusters(size)[0][1]
             self._roots[size, form] = self._samples[form].root_within_clusters(labels, form)

@@ -1,0 +1,103 @@
+// Python module, the search over models: initial partitions (em/partitions.hpp), and volumes of covariances.
+#include "partition_bindings.hpp"
+
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "em/partitions.hpp"
+#include "em/structures.hpp"
+#include "released.hpp"
+#include "threads.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+using In = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+using Out = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
+using Labels = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <class Array>
+auto sized(const Array& array, std::size_t size, const char* name) {
+  if (array.size() != size) throw nb::value_error((std::string(name) + " has the wrong size").c_str());
+  return array.data();
+}
+
+using Sizes = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using LabelsOut = nb::ndarray<std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+gaussmix::Points points_of(const In& rows, const std::optional<In>& weights) {
+  if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
+  const std::size_t n = rows.shape(0);
+  return {rows.data(), weights ? sized(*weights, n, "row_weights") : nullptr, n, static_cast<int>(rows.shape(1))};
+}
+
+void k_means(const In& rows, const std::optional<In>& weights, int k, int iterations, const In& uniform,
+             const LabelsOut& labels) {
+  const gaussmix::Points points = points_of(rows, weights);
+  const std::size_t m = labels.shape(0);
+  if (labels.shape(1) != points.n) throw nb::value_error("labels has the wrong size");
+  const std::size_t each = 1 + static_cast<std::size_t>(k - 1) * gaussmix::tries_of(k);
+  sized(uniform, m * each, "uniform");
+  const gaussmix::Released released;
+  for (std::size_t i = 0; i < m; ++i) {
+    gaussmix::k_means(points, k, iterations, uniform.data() + i * each, labels.data() + i * points.n);
+  }
+}
+
+void merge_trees(const std::vector<In>& rows, const std::optional<In>& weights, const std::vector<bool>& free,
+                 double pseudo, const std::vector<Labels>& cells, const Sizes& sizes,
+                 const std::vector<LabelsOut>& labels, int n_threads) {
+  const std::size_t m = rows.size();
+  if (free.size() != m || cells.size() != m || labels.size() != m) throw nb::value_error("lists must be as long");
+  std::vector<gaussmix::Points> points;
+  std::vector<int> n_cells;
+  for (std::size_t i = 0; i < m; ++i) {
+    points.push_back(points_of(rows[i], weights));
+    if (cells[i].size() != points[i].n || labels[i].shape(0) != sizes.shape(0) || labels[i].shape(1) != points[i].n) {
+      throw nb::value_error("labels have the wrong size");
+    }
+    std::int64_t greatest = -1;
+    for (std::size_t n = 0; n < points[i].n; ++n) {
+      if (cells[i].data()[n] < 0) throw nb::value_error("cells must not be negative");
+      greatest = std::max(greatest, cells[i].data()[n]);
+    }
+    n_cells.push_back(static_cast<int>(greatest) + 1);
+  }
+  const std::vector<int> numbers(sizes.data(), sizes.data() + sizes.shape(0));
+  const gaussmix::Released released;
+  gaussmix::parallel_for(static_cast<std::int64_t>(m), n_threads, [&](std::int64_t i, int) {
+    gaussmix::merge_tree(points[i], free[i], pseudo, cells[i].data(), n_cells[i], numbers.data(),
+                         static_cast<int>(numbers.size()), labels[i].data());
+  });
+}
+
+bool common_volumes(const In& counts, const In& covariances, double tolerance, const Out& volumes) {
+  if (covariances.ndim() != 3) throw nb::value_error("covariances must have three axes");
+  const std::size_t k = covariances.shape(0), d = covariances.shape(1);
+  sized(covariances, k * d * d, "covariances"), sized(counts, k, "counts"), sized(volumes, k, "volumes");
+  const gaussmix::Released released;
+  std::vector<double> room(3 * d * d);
+  return gaussmix::find_volumes(static_cast<int>(k), static_cast<int>(d), counts.data(), covariances.data(), tolerance,
+                                volumes.data(), room.data());
+}
+
+}  // namespace
+
+void bind_partitions(nb::module_& module) {
+  module.def("common_volumes", &common_volumes, "counts"_a, "covariances"_a, "tolerance"_a, "volumes"_a.noconvert(),
+             "Find the volumes of covariances that are multiples of one matrix, in place (cpp/em/structures.hpp).");
+  module.def("tries_of", &gaussmix::tries_of, "n_components"_a, "Return the numbers tried for a seed of k-means++.");
+  module.def("k_means_labels", &k_means, "rows"_a.noconvert(), "row_weights"_a.none(), "n_components"_a, "iterations"_a,
+             "uniform"_a, "labels"_a.noconvert(), "Fill the labels of runs of k-means (cpp/em/partitions.hpp).");
+  module.def("merge_tree_labels", &merge_trees, "rows"_a, "row_weights"_a.none(), "free"_a, "pseudo"_a, "cells"_a,
+             "sizes"_a, "labels"_a, "n_threads"_a,
+             "Fill the labels of clusters of several sizes, merged from cells, for each tree.");
+}
