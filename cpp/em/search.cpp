@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "em/dense.hpp"
+#include "em/soundness.hpp"
 #include "threads.hpp"
 
 namespace gaussmix {
@@ -154,18 +156,22 @@ bool Search::start_part(const Part& part, int k, const std::int64_t* labels, dou
 void Search::run(std::size_t m, double* states, const Limits& limits, int n_threads, Watch& watch,
                  const Outcome& outcome) const {
   const Sized sized(*this, {t_.rows, t_.row_weights, t_.n_rows}, k_, false);
-  for_each(m, n_threads, [&](std::size_t i) {
-    EmRun run(sized.problem);
+  n_threads = static_cast<int>(std::clamp<std::size_t>(m, 1, n_threads));
+  std::vector<std::unique_ptr<EmRun>> of_thread(n_threads);
+  parallel_for(static_cast<std::int64_t>(m), n_threads, [&](std::int64_t i, int thread) {
+    if (!of_thread[thread]) of_thread[thread] = std::make_unique<EmRun>(sized.problem);
+    EmRun& run = *of_thread[thread];
     double* state = states + i * state_size();
     Limits own = limits;
     if (std::isnan(state[0])) ++own.most_passes;
-    outcome.ends[i] = static_cast<std::int64_t>(run.restore(state) ? run.climb(own, &watch) : End::failed);
-    outcome.n_passes[i] = run.n_passes();
+    const End end = run.restore(state) ? run.climb(own, &watch) : End::failed;
     run.store(state);
     const auto& trace = run.trace();
-    outcome.n_lines[i] = static_cast<std::int64_t>(std::min(trace.size(), outcome.trace_size));
+    const auto n_lines = static_cast<std::int64_t>(std::min(trace.size(), outcome.trace_size));
+    outcome.told[i] = {static_cast<std::int64_t>(end), run.n_passes(), n_lines,
+                       end == End::failed ? 0 : signs_of(state)};
     double* lines = outcome.trace + i * outcome.trace_size * 2;
-    for (std::int64_t line = 0; line < outcome.n_lines[i]; ++line) {
+    for (std::int64_t line = 0; line < n_lines; ++line) {
       lines[2 * line] = trace[line].log_likelihood, lines[2 * line + 1] = trace[line].gain;
     }
   });
@@ -368,16 +374,26 @@ double Search::split_part(const Part& part, double* half) const {
   return two.objective() - one.objective();
 }
 
-bool Search::bound_variances(const double* state, double repeated, double* pooled, double* target) const {
+std::int64_t Search::signs_of(const double* state) const {
+  const std::vector<double> dense = dense_of(state);
+  return (is_clearly_sound(state, dense) ? kClearlySound : 0) + (may_repeat(state, dense) ? kMayRepeat : 0);
+}
+
+// By lower bounds of the least variance of each component, relative to the covariance within components and to the
+// target.
+bool Search::is_clearly_sound(const double* state, const std::vector<double>& dense) const {
   const Dimensions is{form_, k_, d_};
   const std::size_t dd = static_cast<std::size_t>(d_) * d_;
-  const double *weights = state + kNumbers, *means = weights + k_, *roots = means + k_ * d_;
-  const std::vector<double> dense = dense_of(state);
+  const double *weights = state + kNumbers, *roots = weights + k_ * (1 + d_), *counts = roots + is.size();
+  const double fewest = std::max<double>(kLost, rows_needed(t_.model, d_)), many = kMany * (d_ + 2);
+  for (int c = 0; c < k_; ++c) {
+    if (!(counts[c] >= fewest)) return false;
+  }
   std::vector<double> within(dd), within_root(dd), factor(dd);
   for (int c = 0; c < k_; ++c) {
     for (std::size_t i = 0; i < dd; ++i) within[i] += weights[c] * dense[c * dd + i];
   }
-  const bool is_regular = find_root(within.data(), d_, within_root.data());
+  if (!find_root(within.data(), d_, within_root.data())) return false;
   // 1 / |W' T|^2, with W W' the precision and T the root of the reference, is below the least relative variance.
   const auto bound = [&](const double* root) {
     double sum = 0.0;
@@ -390,23 +406,33 @@ bool Search::bound_variances(const double* state, double repeated, double* poole
     }
     return 1 / sum;
   };
+  double pooled = 0.0;
   for (int c = 0; c < k_; ++c) {
     const double* own = roots + is.place_of(c);
-    if (is.is_triangular()) {
-      if (form_ == Form::full || c == 0) invert_transposed(own, d_, factor.data());
-    } else {
-      std::fill(factor.begin(), factor.end(), 0.0);
-      for (int j = 0; j < d_; ++j) factor[j * d_ + j] = 1 / own[is.diagonal(j)];
+    if (form_ != Form::tied || c == 0) {
+      if (is.is_triangular()) {
+        invert_transposed(own, d_, factor.data());
+      } else {
+        std::fill(factor.begin(), factor.end(), 0.0);
+        for (int j = 0; j < d_; ++j) factor[j * d_ + j] = 1 / own[is.diagonal(j)];
+      }
+      if (!(bound(t_.target_root) >= 2 * kCollapsed)) return false;
+      pooled = bound(within_root.data());
     }
-    pooled[c] = is_regular ? bound(within_root.data()) : 0.0;
-    target[c] = bound(t_.target_root);
+    if (!(pooled > (counts[c] >= many ? 2 * kCollapsed : 1.01 * kThinness))) return false;
   }
+  return true;
+}
+
+bool Search::may_repeat(const double* state, const std::vector<double>& dense) const {
+  const double* means = state + kNumbers + k_;
+  const std::size_t dd = static_cast<std::size_t>(d_) * d_;
   for (int a = 0; a < k_; ++a) {
     for (int b = a + 1; b < k_; ++b) {
       bool alike = true;
       for (int j = 0; alike && j < d_; ++j) {
         const double apart = std::abs(means[a * d_ + j] - means[b * d_ + j]);
-        alike = apart < repeated * std::sqrt(dense[a * dd + j * d_ + j]);
+        alike = apart < kRepeated * std::sqrt(dense[b * dd + j * d_ + j]);
       }
       if (alike) return true;
     }

@@ -292,12 +292,10 @@ class EmSearch:
         seconds: float,
         is_interruptible: bool,
         n_threads: int,
-        ends: IntArray,
-        n_passes: IntArray,
-        n_lines: IntArray,
+        told: IntArray,
         trace: FloatArray,
     ) -> None:
-        """Run EM from states, in place."""
+        """Run EM from states, in place; fill the end, passes, lines of the trace and signs of each run."""
 
     def split(self, state: FloatArray, n_threads: int, gains: FloatArray, halves: FloatArray) -> None:
         """Split every component."""
@@ -314,9 +312,6 @@ class EmSearch:
 
     def swap(self, state: FloatArray, component: int, row: int, swapped: FloatArray) -> bool:
         """Move a component to a row; False if the result is singular."""
-
-    def bound_variances(self, state: FloatArray, repeated: float, pooled: FloatArray, target: FloatArray) -> bool:
-        """Bound the least relative variances; return whether components are the same."""
 
 class Optimum:
     """An optimum of a model (cpp/em/warm_starts.hpp)."""

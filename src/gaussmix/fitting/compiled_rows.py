@@ -25,6 +25,7 @@ from gaussmix.fitting.sample import Sample
 
 _MOST_FEATURES = int(_native.em_constants()["most_features"])
 _NUMBERS = 3  # objective, log-likelihood and entropy, at the beginning of a state
+_SOUND, _REPEATS = 1, 2  # signs of a run
 _WORK_OF_THREAD = 1e7  # floating-point operations of one thread that pay for waking it
 
 
@@ -75,12 +76,18 @@ class Outcome:
         Number of passes.
     trace : (lines, 2) array
         Log-likelihood in nats after each iteration, from the start on, and a bound on the gain of the next one.
+    is_clearly_sound : bool
+        Whether bounds alone tell that `examine` finds nothing.
+    may_repeat : bool
+        Whether two components may be the same.
     """
 
     state: FloatArray
     end: str
     n_passes: int
     trace: FloatArray
+    is_clearly_sound: bool
+    may_repeat: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,8 +222,7 @@ class CompiledRows:
     def run(self, states: Sequence[FloatArray], limits: Limits) -> list[Outcome]:
         """Run EM from states; runs are distributed over threads if they have enough work."""
         m = len(states)
-        ended = np.stack(states)
-        ends, n_passes, n_lines = (np.empty(m, dtype=np.int64) for _ in range(3))
+        ended, told = np.array(states), np.empty((m, 4), dtype=np.int64)
         trace = np.empty((m, limits.max_iter + 1, 2))
         all_steps = math.isnan(limits.nats)
         self.native.run(
@@ -231,13 +237,12 @@ class CompiledRows:
             limits.seconds,
             threading.current_thread() is threading.main_thread(),
             self._threads(m * min(limits.max_iter, 20)),
-            ends,
-            n_passes,
-            n_lines,
+            told,
             trace,
         )
         return [
-            Outcome(ended[run], ENDS[ends[run]], int(n_passes[run]), trace[run, : n_lines[run]]) for run in range(m)
+            Outcome(state, ENDS[end], n_passes, lines[:n_lines], bool(signs & _SOUND), bool(signs & _REPEATS))
+            for state, lines, (end, n_passes, n_lines, signs) in zip(ended, trace, told.tolist(), strict=True)
         ]
 
     def split(self, state: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -271,26 +276,6 @@ class CompiledRows:
         """Return the state after a component has moved to a row; None if it is singular."""
         to = np.full(self.native.state_size, np.nan)
         return to if self.native.swap(state, component, row, to) else None
-
-    def bound_variances(self, state: FloatArray, repeated: float) -> tuple[FloatArray, FloatArray, bool]:
-        """Return lower bounds of the least relative variances of components.
-
-        Parameters
-        ----------
-        state : (size,) array
-            The state.
-        repeated : float
-            Standard deviations within which means count as the same.
-
-        Returns
-        -------
-        pooled, target : (k,) array
-            Bounds relative to the covariance within components, and to the target.
-        may_repeat : bool
-            Whether two components have the same mean.
-        """
-        pooled, target = np.empty(self.n_components), np.empty(self.n_components)
-        return pooled, target, self.native.bound_variances(state, repeated, pooled, target)
 
     @cached_property
     def _log_unit(self) -> float:

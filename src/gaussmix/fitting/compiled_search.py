@@ -16,7 +16,7 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import AbstractAccelerator
 from gaussmix.fitting.compiled_rows import CompiledRows, Limits, Outcome
-from gaussmix.fitting.degeneracy import REPEATED, Soundness, examine, is_clearly_sound
+from gaussmix.fitting.degeneracy import Soundness, examine
 from gaussmix.fitting.em import Fit, Progress, Record
 from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Start
 from gaussmix.fitting.runs import Run
@@ -86,6 +86,11 @@ class CompiledRun(Run):
     @cached_property
     def counts(self) -> FloatArray:
         return self.rows.counts_of(self.outcome.state)
+
+    @cached_property
+    def n_lost(self) -> int:
+        outcome = self.outcome
+        return 0 if outcome.is_clearly_sound and not outcome.may_repeat else int(super().n_lost)
 
     @property
     def n_iter(self) -> int:
@@ -211,15 +216,10 @@ class CompiledSearch(Multistart):
             self.settings.watch(one)
 
     def _run_of(self, outcome: Outcome, before: Run | None) -> CompiledRun:
-        rows, now = self.rows, time.perf_counter() - self.began
-        run = CompiledRun(Soundness.none(rows.n_components), rows, outcome, now, before)
-        counts = run.counts
-        pooled, target, may_repeat = rows.bound_variances(outcome.state, REPEATED)
-        if not is_clearly_sound(rows.structure, rows.n_features, counts, pooled, target):
-            soundness = examine(run.mixture, counts, rows.weight, self.target_root)
-            run, may_repeat = replace(run, soundness=soundness), True
-        if before is not None:
-            run = replace(run, n_starts=before.n_starts)
-        if not may_repeat:
-            vars(run)["n_lost"] = 0
-        return run
+        rows = self.rows
+        sound = Soundness.of_sound(rows.n_components)
+        n_starts = 1 if before is None else before.n_starts
+        run = CompiledRun(sound, rows, outcome, time.perf_counter() - self.began, before, n_starts=n_starts)
+        if outcome.is_clearly_sound:
+            return run
+        return replace(run, soundness=examine(run.mixture, run.counts, rows.weight, self.target_root))

@@ -2,17 +2,17 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Self
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractCovariance, Factor
+from gaussmix.core.covariance import Factor
 from gaussmix.core.covariance.deviations import dense_root, diagonal_of
 from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
-from gaussmix.fitting.spurious import COLLAPSED, MANY, THIN, find_spurious, variances_beside_all
+from gaussmix.fitting.spurious import COLLAPSED, find_spurious, variances_beside_all
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _LARGE = 100.0  # ratio of standard deviations
@@ -59,6 +59,7 @@ class Soundness:
     surplus: FloatArray
 
     @classmethod
+    @lru_cache(64)
     def of_sound(cls, n_components: int) -> "Soundness":
         """Return the soundness of as many sound components.
 
@@ -72,10 +73,11 @@ class Soundness:
         Soundness
             None is unsound.
         """
-        none = np.zeros(n_components, dtype=np.bool_)
-        return cls(none, none, none, none, none, np.zeros(n_components))
+        none, nothing = np.zeros(n_components, dtype=np.bool_), np.zeros(n_components)
+        none.flags.writeable = nothing.flags.writeable = False
+        return cls(none, none, none, none, none, nothing)
 
-    @property
+    @cached_property
     def unsound(self) -> BoolArray:
         """The unsound components, ``(k,)`` bools: those that are empty, collapsed, few or spurious."""
         return self.empty | self.collapsed | self.few | self.spurious
@@ -102,32 +104,20 @@ class Soundness:
             self.surplus[order],
         )
 
-    @property
+    @cached_property
     def is_doubtful(self) -> bool:
         """Whether a component is unsound and has so few rows that chance explains it."""
         return bool((self.unsound & ~self.groups).any())
 
-    @classmethod
-    def none(cls, n_components: int) -> Self:
-        """Return the object of a mixture without degenerate components.
-
-        Parameters
-        ----------
-        n_components : int
-            Number of components.
-
-        Returns
-        -------
-        Soundness
-            All components are sound.
-        """
-        nothing = np.zeros(n_components, dtype=np.bool_)
-        return cls(nothing, nothing, nothing, nothing, nothing, np.zeros(n_components))
-
-    @property
+    @cached_property
     def n_unsound(self) -> int:
         """The number of unsound components."""
         return int(np.count_nonzero(self.unsound))
+
+    @cached_property
+    def total_surplus(self) -> float:
+        """The sum of the surplus of all components, in nats."""
+        return float(self.surplus.sum())
 
 
 def examine(
@@ -238,36 +228,6 @@ def examine_factors(mixture: Mixture, counts: FloatArray) -> Soundness:
     own = mixture.covariance.factor_letters[0] == "U"
     few = counts < (mixture.covariance.n_factors + 2 if own else 2)
     return replace(sound, empty=counts < _LOST, few=few & (counts >= _LOST))
-
-
-def is_clearly_sound(
-    structure: type[AbstractCovariance],
-    n_features: int,
-    counts: FloatArray,
-    beside_pooled: FloatArray,
-    beside_target: FloatArray,
-) -> bool:
-    """Return whether bounds alone tell that `examine` finds nothing.
-
-    Parameters
-    ----------
-    structure : type of AbstractCovariance
-        Covariance structure.
-    n_features : int
-        Number of features.
-    counts : (k,) array
-        Sums of the weighted responsibilities.
-    beside_pooled, beside_target : (k,) array
-        Lower bounds of the least variance of each component, relative to the covariance within components and to the
-        reference covariance.
-    """
-    least = float(counts.min())
-    if least < max(_LOST, rows_needed(structure.letters, n_features)) or beside_target.min() < 2 * COLLAPSED:
-        return False
-    if least >= MANY * (n_features + 2):
-        return bool(beside_pooled.min() > 2 * COLLAPSED)
-    thin = math.exp(THIN) * 1.01
-    return bool(((beside_pooled > thin) | (counts >= MANY * (n_features + 2))).all() and beside_pooled.min() > 0)
 
 
 def find_lost(mixture: Mixture, counts: FloatArray) -> BoolArray:

@@ -74,7 +74,7 @@ class Run(ABC):
 
         The surplus of unsound components is subtracted from the objective: their rows gain nothing by being equal.
         """
-        fair = self.objective - float(self.soundness.surplus.sum())
+        fair = self.objective - self.soundness.total_surplus
         return self.n_lost, self.soundness.is_doubtful, -fair
 
     @property
