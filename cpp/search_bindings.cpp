@@ -96,6 +96,15 @@ class EmSearch {
     search_.split(state.data(), std::min(n_threads, gaussmix::max_threads()), gains.data(), halves.data());
   }
 
+  void overlap(const Out& state, const Out& counts, const Out& unknown, const Out& log_density) const {
+    sized(state, state_size(), "state");
+    const std::size_t k = sized_k(counts);
+    sized(unknown, k * k, "unknown");
+    sized(log_density, rows_.shape(0), "log_density");
+    const gaussmix::Released released;
+    search_.overlap(state.data(), counts.data(), unknown.data(), log_density.data());
+  }
+
   bool move(const Out& state, const Out& halves, int first, int second, int component, const Out& moved) const {
     sized(state, state_size(), "state");
     sized(halves, n_components_ * search_.half_size(), "halves");
@@ -177,6 +186,8 @@ void bind_search(nb::module_& module) {
            "trace"_a.noconvert(), "Run EM from states, in place.")
       .def("split", &EmSearch::split, "state"_a.noconvert(), "n_threads"_a, "gains"_a.noconvert(),
            "halves"_a.noconvert(), "Split every component.")
+      .def("overlap", &EmSearch::overlap, "state"_a.noconvert(), "counts"_a.noconvert(), "unknown"_a.noconvert(),
+           "log_density"_a.noconvert(), "Find how components overlap.")
       .def("move", &EmSearch::move, "state"_a.noconvert(), "halves"_a.noconvert(), "first"_a, "second"_a, "component"_a,
            "moved"_a.noconvert(), "Merge two components and split a third.")
       .def("transfer", &EmSearch::transfer, "state"_a.noconvert(), "halves"_a.noconvert(), "component"_a, "half"_a,

@@ -57,6 +57,9 @@ class Search {
   void split(const double* state, int n_threads, double* gains, double* halves) const;
   std::size_t half_size() const { return 1 + 2 * static_cast<std::size_t>(d_) * (1 + d_); }
 
+  // `find_overlap` of the rows, and their log density (n,).
+  void overlap(const double* state, double* counts, double* unknown, double* log_density) const;
+
   // The state after components i and j are merged and component c is split into its halves. False if it is singular.
   bool move(const double* state, const double* halves, int i, int j, int c, double* moved) const;
   // The state after one of the halves of component c is merged into another component. False if it is singular.

@@ -23,6 +23,7 @@ from gaussmix.fitting.multistart import Multistart, SearchSettings
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search import MOST_PAIRS
+from gaussmix.fitting.split_merge import losses_of, merge_losses
 from gaussmix.fitting.starts import draw_starts, reference_start, start_from_labels
 from gaussmix.fitting.stopping import RemainingGain, Stop
 
@@ -110,6 +111,21 @@ def test_what_bounds_call_sound_is_sound(name, letters):
                 assert examine(run.mixture, run.counts, len(rows), compiled.target_root).n_unsound == 0
                 assert run.outcome.may_repeat or not find_lost(run.mixture, run.counts).any()
     assert n_clear
+
+
+@every_model
+@every_table
+def test_components_overlap_as_in_python(name, letters):
+    rows, k = TABLES[name]
+    for weights in (None, np.random.default_rng(0).uniform(0.5, 2.0, len(rows))):
+        _, compiled = searches(rows, letters, k, weights)
+        start = next(draw_starts(compiled.data, MODELS[letters], k, range(1), streams(0)))
+        (run,) = compiled.short_runs([start])
+        counts, unknown, log_density = compiled.rows.overlap(run.outcome.state)
+        losses = merge_losses(run.mixture, run.mixture.responsibilities(rows), compiled.data.rows.weights)
+        np.testing.assert_allclose(losses_of(run.mixture, counts, unknown), losses, rtol=1e-8, atol=1e-8 * len(rows))
+        expected = run.mixture.log_density(rows)
+        np.testing.assert_allclose(log_density - log_density.max(), expected - expected.max(), rtol=1e-8, atol=1e-7)
 
 
 @every_model

@@ -300,6 +300,9 @@ class EmSearch:
     def split(self, state: FloatArray, n_threads: int, gains: FloatArray, halves: FloatArray) -> None:
         """Split every component."""
 
+    def overlap(self, state: FloatArray, counts: FloatArray, unknown: FloatArray, log_density: FloatArray) -> None:
+        """Find how components overlap (cpp/em/overlap.hpp)."""
+
     def move(
         self, state: FloatArray, halves: FloatArray, first: int, second: int, component: int, moved: FloatArray
     ) -> bool:

@@ -100,6 +100,8 @@ class CompiledRows:
         One of `MODELS`.
     n_components, n_features : int
         Numbers of components and of features.
+    n_rows : int
+        Number of rows.
     weight : float
         Sum of the weights of the rows.
     center : (d,) array
@@ -115,6 +117,7 @@ class CompiledRows:
     structure: type[AbstractCovariance]
     n_components: int
     n_features: int
+    n_rows: int
     weight: float
     center: FloatArray
     exponent: int
@@ -170,7 +173,7 @@ class CompiledRows:
             np.ldexp(dense_root(target_root), -exponent),
         )
         total = strength * (n_components // FORMS[structure.form].components_per_scatter(n_components))
-        return cls(structure, n_components, d, data.rows.total, data.center, exponent, total, native)
+        return cls(structure, n_components, d, data.rows.n_rows, data.rows.total, data.center, exponent, total, native)
 
     def start(self, labels: IntArray) -> FloatArray | None:
         """Return the state of a partition (n,) of the rows, or None if a cluster is empty."""
@@ -259,6 +262,23 @@ class CompiledRows:
         gains, halves = np.empty(k), np.zeros((k, 1 + 2 * d * (1 + d)))
         self.native.split(state, self._threads(16), gains, halves)
         return gains, halves
+
+    def overlap(self, state: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return how the components of a state overlap.
+
+        Returns
+        -------
+        counts : (k,) array
+            Sums of the weighted responsibilities.
+        unknown : (k, k) array
+            What the rows do not tell about which of two components they are from, in nats (`losses_of`).
+        log_density : (n,) array
+            That of the rows, up to a constant.
+        """
+        k = self.n_components
+        counts, unknown, log_density = np.empty(k), np.empty((k, k)), np.empty(self.n_rows)
+        self.native.overlap(state, counts, unknown, log_density)
+        return counts, unknown, log_density
 
     def moved(self, state: FloatArray, halves: FloatArray, pair: tuple[int, int], component: int) -> FloatArray | None:
         """Return the state after a pair is merged and a component is split; None if it is singular."""

@@ -20,7 +20,7 @@ from gaussmix.fitting.degeneracy import Soundness, examine
 from gaussmix.fitting.em import Fit, Progress, Record
 from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Start
 from gaussmix.fitting.runs import Run
-from gaussmix.fitting.split_merge import compiled_moves, draw_swaps
+from gaussmix.fitting.split_merge import compiled_moves, draw_swaps, losses_of
 from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
 
 _STOPS = {
@@ -116,6 +116,7 @@ class CompiledSearch(Multistart):
     """
 
     rows: CompiledRows = field(kw_only=True)
+    _overlapping: tuple[Run, tuple[FloatArray, FloatArray]] | None = field(default=None, kw_only=True, repr=False)
 
     def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
         states = [self.rows.state_of(start) if isinstance(start, Mixture) else start for start in starts]
@@ -161,14 +162,21 @@ class CompiledSearch(Multistart):
         return super().go_on(run, self.settings.max_iter, rule=rule)
 
     def moves(self, run: Run) -> Iterator[Start]:
-        return compiled_moves(self.rows, self._state(run), self.data, run.mixture, run.soundness.unsound)
+        return compiled_moves(self.rows, self._state(run), self._overlap(run)[0], run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
         state = self._state(run)
-        for gone, row in draw_swaps(self.data, run.mixture, rng):
+        for gone, row in draw_swaps(self.rows.n_rows, run.mixture.weights, lambda: self._overlap(run), rng):
             swapped = self.rows.swapped(state, gone, row)
             if swapped is not None:
                 yield swapped
+
+    def _overlap(self, run: Run) -> tuple[FloatArray, FloatArray]:
+        """Return `merge_losses` of a run, and the log density of its rows; moves and swaps from it share them."""
+        if self._overlapping is None or self._overlapping[0] is not run:
+            counts, unknown, log_density = self.rows.overlap(self._state(run))
+            self._overlapping = run, (losses_of(run.mixture, counts, unknown), log_density)
+        return self._overlapping[1]
 
     def _state(self, run: Run) -> FloatArray:
         return run.outcome.state if isinstance(run, CompiledRun) else self.rows.state_of(run.mixture)

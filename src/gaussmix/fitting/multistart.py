@@ -23,7 +23,7 @@ from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.row_moves import propose_row_moves
 from gaussmix.fitting.runs import AGREED, SAME, FittedRun, Run, ranked, with_fit
 from gaussmix.fitting.sample import Sample
-from gaussmix.fitting.split_merge import compiled_moves, propose_moves, propose_refills, propose_swaps
+from gaussmix.fitting.split_merge import compiled_moves, losses_in, propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 from gaussmix.fitting.wide_starts import is_same_start
 
@@ -402,9 +402,8 @@ class Multistart:
     def moves(self, run: Run) -> Iterator[Start]:
         """Yield starts after split-and-merge moves from a run."""
         if self.splitter is not None:
-            state = self.splitter.state_of(run.mixture, run.counts)
-            states = compiled_moves(self.splitter, state, self.data, run.mixture, run.soundness.unsound)
-            return map(self.splitter.mixture_of, states)
+            state, losses = self.splitter.state_of(run.mixture, run.counts), losses_in(self.data, run.mixture)
+            return map(self.splitter.mixture_of, compiled_moves(self.splitter, state, losses, run.soundness.unsound))
         return propose_moves(self.data, run.mixture, run.fit.moments, self.update.of_parts, run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
