@@ -206,7 +206,7 @@ class CompiledRows:
         scatter = scatter.reshape(self.structure.root_shape(k, d))
         if not FORMS[self.structure.form].is_diagonal:
             scatter = np.tril(scatter) + np.tril(scatter, -1).swapaxes(-1, -2)
-        log_likelihood = float(state[1]) - self.weight * self._log_unit
+        log_likelihood = self.log_likelihood_of(state)
         shifts = shifts.reshape(k, d)
         return Moments(self.structure.form, counts, shifts, scatter, log_likelihood, float(state[2]), self.weight)
 
@@ -217,6 +217,10 @@ class CompiledRows:
     def objective_of(self, state: FloatArray) -> float:
         """Return the objective of a state, in nats."""
         return float(state[0]) - self._log_units_of_objective
+
+    def log_likelihood_of(self, state: FloatArray) -> float:
+        """Return the log-likelihood of the last pass of a state, in nats."""
+        return float(state[1]) - self.weight * self._log_unit
 
     def mean_log_likelihoods(self, log_likelihoods: FloatArray) -> FloatArray:
         """Return the mean log-likelihoods for log-likelihoods of a trace."""

@@ -63,25 +63,34 @@ class CompiledRun(Run):
 
     @cached_property
     def fit(self) -> Fit:
-        rows, outcome, stop = self.rows, self.outcome, self.stop
-        earlier = self.before.fit if self.before else None
-        means = rows.mean_log_likelihoods(outcome.trace[:, 0]).tolist()
-        gains = outcome.trace[:, 1].tolist()
-        history = [Record(mean, gain, self.seconds) for mean, gain in zip(means, gains, strict=True)]
-        if earlier is not None:
-            history = [*earlier.history[:-1], *history]
+        history, stop = self.history, self.stop
         change = history[-1].log_likelihood - history[-2].log_likelihood if len(history) > 1 else math.inf
         return Fit(
             self.mixture,
-            rows.moments_of(outcome.state),
+            self.rows.moments_of(self.outcome.state),
             self.objective,
-            tuple(history),
-            outcome.n_passes + (earlier.n_passes if earlier else 0),
+            history,
+            self.n_passes,
             change,
             stop,
             stop.sentence(len(history) - 1, change=change, remaining=history[-1].gain),
             None,
         )
+
+    @property
+    def log_likelihood(self) -> float:
+        return self.rows.log_likelihood_of(self.outcome.state)
+
+    @cached_property
+    def history(self) -> tuple[Record, ...]:
+        means = self.rows.mean_log_likelihoods(self.outcome.trace[:, 0]).tolist()
+        gains = self.outcome.trace[:, 1].tolist()
+        own = [Record(mean, gain, self.seconds) for mean, gain in zip(means, gains, strict=True)]
+        return (*self.before.history[:-1], *own) if self.before else tuple(own)
+
+    @property
+    def n_passes(self) -> int:
+        return self.outcome.n_passes + (self.before.n_passes if self.before else 0)
 
     @cached_property
     def counts(self) -> FloatArray:

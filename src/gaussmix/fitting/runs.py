@@ -8,7 +8,7 @@ from functools import cached_property
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.degeneracy import Soundness, find_lost
-from gaussmix.fitting.em import Fit
+from gaussmix.fitting.em import Fit, Record
 from gaussmix.fitting.stopping import Stop
 
 SAME = 1e-3
@@ -44,6 +44,11 @@ class Run(ABC):
         return self.fit.objective
 
     @property
+    def log_likelihood(self) -> float:
+        """The log-likelihood in nats."""
+        return self.fit.moments.log_likelihood
+
+    @property
     def mixture(self) -> Mixture:
         """The final mixture."""
         return self.fit.mixture
@@ -52,6 +57,16 @@ class Run(ABC):
     def counts(self) -> FloatArray:
         """The sums (k,) of the weighted responsibilities."""
         return self.fit.moments.counts
+
+    @property
+    def history(self) -> tuple[Record, ...]:
+        """What was recorded of each iteration."""
+        return self.fit.history
+
+    @property
+    def n_passes(self) -> int:
+        """The number of passes."""
+        return self.fit.n_passes
 
     @property
     def n_iter(self) -> int:
