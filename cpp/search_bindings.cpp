@@ -123,6 +123,11 @@ class EmSearch {
     return search_.transfer(state.data(), halves.data(), component, half, to, moved.data());
   }
 
+  std::int64_t signs(const Out& state) const {
+    sized(state, state_size(), "state");
+    return search_.signs_of(state.data());
+  }
+
   bool swap(const Out& state, int component, std::size_t row, const Out& swapped) const {
     sized(state, state_size(), "state");
     sized(swapped, state_size(), "swapped");
@@ -193,5 +198,6 @@ void bind_search(nb::module_& module) {
       .def("transfer", &EmSearch::transfer, "state"_a.noconvert(), "halves"_a.noconvert(), "component"_a, "half"_a,
            "to"_a, "moved"_a.noconvert(), "Merge one half of a component into another component.")
       .def("swap", &EmSearch::swap, "state"_a.noconvert(), "component"_a, "row"_a, "swapped"_a.noconvert(),
-           "Move a component to a row.");
+           "Move a component to a row.")
+      .def("signs", &EmSearch::signs, "state"_a.noconvert(), "Return what a state tells about degenerate components.");
 }

@@ -316,6 +316,9 @@ class EmSearch:
     def swap(self, state: FloatArray, component: int, row: int, swapped: FloatArray) -> bool:
         """Move a component to a row; False if the result is singular."""
 
+    def signs(self, state: FloatArray) -> int:
+        """Return what a state tells about degenerate components, the sum of `Search::Sign`."""
+
 class Optimum:
     """An optimum of a model (cpp/em/warm_starts.hpp)."""
 

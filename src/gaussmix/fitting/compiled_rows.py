@@ -301,6 +301,10 @@ class CompiledRows:
         to = np.full(self.native.state_size, np.nan)
         return to if self.native.swap(state, component, row, to) else None
 
+    def is_clearly_sound(self, mixture: Mixture, counts: FloatArray) -> bool:
+        """Return whether bounds alone tell that `examine` finds nothing, given the counts (k,) of the last pass."""
+        return bool(self.native.signs(self.state_of(mixture, counts)) & _SOUND)
+
     @cached_property
     def _log_unit(self) -> float:
         return self.exponent * math.log(2.0) * self.n_features

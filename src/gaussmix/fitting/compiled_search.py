@@ -19,7 +19,7 @@ from gaussmix.fitting.compiled_rows import CompiledRows, Limits, Outcome
 from gaussmix.fitting.degeneracy import Soundness, examine
 from gaussmix.fitting.em import Fit, Progress, Record
 from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Start
-from gaussmix.fitting.runs import Run
+from gaussmix.fitting.runs import FittedRun, Run
 from gaussmix.fitting.split_merge import compiled_moves, draw_swaps, losses_of
 from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
 
@@ -38,12 +38,14 @@ class SingularRunsError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class CompiledRun(Run):
-    """A compiled run.
+    """A compiled run, whose components are examined when its soundness is needed.
 
     Attributes
     ----------
     rows : CompiledRows
         The rows of the search.
+    target_root : (d, d) or (d,) array
+        Root of the reference covariance for collapsed components.
     outcome : Outcome
         End of the run.
     seconds : float
@@ -52,10 +54,21 @@ class CompiledRun(Run):
         The run that was continued.
     """
 
+    soundness: Soundness = field(init=False)
     rows: CompiledRows
+    target_root: FloatArray
     outcome: Outcome
     seconds: float
     before: Run | None
+
+    def __getattr__(self, name: str) -> Soundness:
+        if name != "soundness":
+            raise AttributeError(name)
+        rows, soundness = self.rows, Soundness.of_sound(self.rows.n_components)
+        if not self.outcome.is_clearly_sound:
+            soundness = examine(self.mixture, self.counts, rows.weight, self.target_root)
+        object.__setattr__(self, name, soundness)
+        return soundness
 
     @cached_property
     def objective(self) -> float:
@@ -170,6 +183,11 @@ class CompiledSearch(Multistart):
             run = self._runs([self._state(run)], limits, [run])[0]
         return super().go_on(run, self.settings.max_iter, rule=rule)
 
+    def _examined(self, fit: Fit) -> FittedRun:
+        if self.rows.is_clearly_sound(fit.mixture, fit.moments.counts):
+            return FittedRun(Soundness.of_sound(self.rows.n_components), fit)
+        return super()._examined(fit)
+
     def moves(self, run: Run) -> Iterator[Start]:
         return compiled_moves(self.rows, self._state(run), self._overlap(run)[0], run.soundness.unsound)
 
@@ -233,10 +251,5 @@ class CompiledSearch(Multistart):
             self.settings.watch(one)
 
     def _run_of(self, outcome: Outcome, before: Run | None) -> CompiledRun:
-        rows = self.rows
-        sound = Soundness.of_sound(rows.n_components)
-        n_starts = 1 if before is None else before.n_starts
-        run = CompiledRun(sound, rows, outcome, time.perf_counter() - self.began, before, n_starts=n_starts)
-        if outcome.is_clearly_sound:
-            return run
-        return replace(run, soundness=examine(run.mixture, run.counts, rows.weight, self.target_root))
+        n_starts, now = 1 if before is None else before.n_starts, time.perf_counter() - self.began
+        return CompiledRun(self.rows, self.target_root, outcome, now, before, n_starts=n_starts)

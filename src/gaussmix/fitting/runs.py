@@ -93,6 +93,11 @@ class Run(ABC):
         return self.n_lost, self.soundness.is_doubtful, -fair
 
     @property
+    def least_rank(self) -> tuple[int, bool, float]:
+        """A lower bound of the rank, for which no component is examined: no surplus is negative."""
+        return 0, False, -self.objective
+
+    @property
     def has_agreement(self) -> bool:
         """Whether so many starts reached this sound optimum that a better one is very rare."""
         return self.n_starts >= AGREED and not self.soundness.n_unsound
@@ -100,7 +105,8 @@ class Run(ABC):
     def beats(self, other: "Run", same: float = SAME) -> bool:
         """Return whether this run has fewer lost or unsound components, or an objective higher by over ``same``."""
         *troubles, objective = other.rank
-        return self.rank < (*troubles, objective - same)
+        limit = *troubles, objective - same
+        return self.least_rank < limit and self.rank < limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,3 +141,16 @@ def ranked(runs: Iterable[Run]) -> list[Run]:
         else:
             kept.append(run)
     return kept
+
+
+def first_ranked(runs: Iterable[Run]) -> Run | None:
+    """Return the first of `ranked`, or None; runs that cannot be the first are not examined."""
+    runs, best = list(runs), None
+    for run in sorted(runs, key=lambda run: run.least_rank):
+        if best is not None and best.rank < run.least_rank:
+            break
+        if best is None or (run.rank, runs.index(run)) < (best.rank, runs.index(best)):
+            best = run
+    if best is None:
+        return None
+    return replace(best, n_starts=sum(run.n_starts for run in runs if abs(run.objective - best.objective) <= SAME))
