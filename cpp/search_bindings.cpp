@@ -67,13 +67,13 @@ class EmSearch {
 
   // Returns whether an interrupt ended it.
   void run(const Out& states, std::int64_t max_iter, bool all_steps, double nats, bool accelerate, double target,
-           double hope, double distance, double seconds, bool is_interruptible, int n_threads, const Labels& ends,
-           const Labels& n_passes, const Labels& n_lines, const Out& trace) const {
-    const std::size_t m = ends.size();
+           double hope, double distance, double seconds, bool is_interruptible, int n_threads, const Labels& told,
+           const Out& trace) const {
+    using Told = gaussmix::Search::Told;
+    static_assert(sizeof(Told) == 4 * sizeof(std::int64_t));
+    const std::size_t m = states.size() / state_size();
     sized(states, m * state_size(), "states");
-    sized(n_passes, m, "n_passes");
-    sized(n_lines, m, "n_lines");
-    const gaussmix::Search::Outcome outcome{ends.data(), n_passes.data(), n_lines.data(), trace.data(),
+    const gaussmix::Search::Outcome outcome{reinterpret_cast<Told*>(sized(told, 4 * m, "told")), trace.data(),
                                             trace.size() / (2 * m)};
     bool is_interrupted = false;
     {
@@ -96,6 +96,15 @@ class EmSearch {
     search_.split(state.data(), std::min(n_threads, gaussmix::max_threads()), gains.data(), halves.data());
   }
 
+  void overlap(const Out& state, const Out& counts, const Out& unknown, const Out& log_density) const {
+    sized(state, state_size(), "state");
+    const std::size_t k = sized_k(counts);
+    sized(unknown, k * k, "unknown");
+    sized(log_density, rows_.shape(0), "log_density");
+    const gaussmix::Released released;
+    search_.overlap(state.data(), counts.data(), unknown.data(), log_density.data());
+  }
+
   bool move(const Out& state, const Out& halves, int first, int second, int component, const Out& moved) const {
     sized(state, state_size(), "state");
     sized(halves, n_components_ * search_.half_size(), "halves");
@@ -114,18 +123,17 @@ class EmSearch {
     return search_.transfer(state.data(), halves.data(), component, half, to, moved.data());
   }
 
+  std::int64_t signs(const Out& state) const {
+    sized(state, state_size(), "state");
+    return search_.signs_of(state.data());
+  }
+
   bool swap(const Out& state, int component, std::size_t row, const Out& swapped) const {
     sized(state, state_size(), "state");
     sized(swapped, state_size(), "swapped");
     check(component);
     if (row >= rows_.shape(0)) throw nb::value_error("there is no such row");
     return search_.swap(state.data(), component, row, swapped.data());
-  }
-
-  bool bound_variances(const Out& state, double repeated, const Out& pooled, const Out& target) const {
-    sized(state, state_size(), "state");
-    sized_k(pooled), sized_k(target);
-    return search_.bound_variances(state.data(), repeated, pooled.data(), target.data());
   }
 
  private:
@@ -179,16 +187,17 @@ void bind_search(nb::module_& module) {
       .def_prop_ro("state_size", &EmSearch::state_size, "The size of a state.")
       .def("start", &EmSearch::start, "labels"_a.noconvert(), "state"_a.noconvert(), "Fill the state of a partition.")
       .def("run", &EmSearch::run, "states"_a.noconvert(), "max_iter"_a, "all_steps"_a, "nats"_a, "accelerate"_a,
-           "target"_a, "hope"_a, "distance"_a, "seconds"_a, "is_interruptible"_a, "n_threads"_a, "ends"_a.noconvert(),
-           "n_passes"_a.noconvert(), "n_lines"_a.noconvert(), "trace"_a.noconvert(), "Run EM from states, in place.")
+           "target"_a, "hope"_a, "distance"_a, "seconds"_a, "is_interruptible"_a, "n_threads"_a, "told"_a.noconvert(),
+           "trace"_a.noconvert(), "Run EM from states, in place.")
       .def("split", &EmSearch::split, "state"_a.noconvert(), "n_threads"_a, "gains"_a.noconvert(),
            "halves"_a.noconvert(), "Split every component.")
+      .def("overlap", &EmSearch::overlap, "state"_a.noconvert(), "counts"_a.noconvert(), "unknown"_a.noconvert(),
+           "log_density"_a.noconvert(), "Find how components overlap.")
       .def("move", &EmSearch::move, "state"_a.noconvert(), "halves"_a.noconvert(), "first"_a, "second"_a, "component"_a,
            "moved"_a.noconvert(), "Merge two components and split a third.")
       .def("transfer", &EmSearch::transfer, "state"_a.noconvert(), "halves"_a.noconvert(), "component"_a, "half"_a,
            "to"_a, "moved"_a.noconvert(), "Merge one half of a component into another component.")
       .def("swap", &EmSearch::swap, "state"_a.noconvert(), "component"_a, "row"_a, "swapped"_a.noconvert(),
            "Move a component to a row.")
-      .def("bound_variances", &EmSearch::bound_variances, "state"_a.noconvert(), "repeated"_a, "pooled"_a.noconvert(),
-           "target"_a.noconvert(), "Bound the least relative variances; return whether components are the same.");
+      .def("signs", &EmSearch::signs, "state"_a.noconvert(), "Return what a state tells about degenerate components.");
 }

@@ -228,13 +228,13 @@ class EmRun : private Dimensions {
   const Parameters& parameters() const { return now_; }
   const std::vector<TraceLine>& trace() const { return trace_; }
 
-  // Writes the responsibilities at the current parameters, (n, k).
-  void score(double* responsibilities) {
+  // Writes the responsibilities at the current parameters, (n, k), and the log density (n,) unless it is null.
+  void score(double* responsibilities, double* log_density = nullptr) {
     const Mixture mixture = mixture_of(now_);
     packed_.clear();
     kernels_.pack(mixture, packed_.data());
     const Rows rows{m_.rows, Scalar::float64, n_, d_, nullptr, nullptr};
-    const Scores to{nullptr, responsibilities, nullptr, nullptr};
+    const Scores to{log_density, responsibilities, nullptr, nullptr};
     for (std::size_t begin = 0; begin < n_; begin += block_) {
       kernels_.score(rows, mixture, packed_.data(), begin, std::min(n_, begin + block_), scratch_.data(), to);
     }

@@ -28,6 +28,7 @@ class MStep : private Dimensions {
         structure_(m.model, k_, d_, has_common_axes(m.model) ? kAngle : kInner, kSweeps),
         rows_of_(k_),
         variances_(k_ * each()),
+        distances_(k_),
         room_(3 * static_cast<std::size_t>(d_) * d_ + d_),
         weight_(static_cast<double>(m.n_rows)) {
     if (!m.row_weights) return;
@@ -120,9 +121,8 @@ class MStep : private Dimensions {
     return with_size(d_, [&](auto d) { return maximize_sized(d, at, sums, axes, to); });
   }
 
-  // Sets factors, determinants and offsets for given weights, means and roots. False if a deviation is below the
-  // rounding of its mean.
-  bool set_factors(Parameters& to) const {
+  // Sets all that follows from weights, means and roots. False if a deviation is below the rounding of its mean.
+  bool set_factors(Parameters& to) {
     for (int c = 0; c < n_roots(); ++c) {
       const double* root = to.roots.data() + c * each();
       double* factor = to.factors.data() + c * each();
@@ -148,6 +148,7 @@ class MStep : private Dimensions {
       }
       to.offsets[c] = std::log(to.weights[c]) + to.log_det[c] - 0.5 * d_ * kLogTwoPi;
     }
+    if (has_prior()) to.pseudo_distances = pseudo_distances(to);
     return true;
   }
 
@@ -155,7 +156,7 @@ class MStep : private Dimensions {
     if (!has_prior()) return 0.0;
     double sum = 0.0;
     for (int c = 0; c < k_; ++c) sum += p.log_det[c];
-    return m_.pseudo_rows * sum - 0.5 * pseudo_distances(p);
+    return m_.pseudo_rows * sum - 0.5 * p.pseudo_distances;
   }
 
   // A lower bound on the gain of the objective in a step from `now`, which gave the moments, to `next`: that of the
@@ -175,7 +176,7 @@ class MStep : private Dimensions {
         for (std::size_t j = 0; j < each(); ++j) trace += scatter[j];
       }
     }
-    if (has_prior()) trace += pseudo_distances(now);
+    if (has_prior()) trace += now.pseudo_distances;
     return gain + 0.5 * (trace - (d_ * rows - m_.ridge * ridged));
   }
 
@@ -271,27 +272,31 @@ class MStep : private Dimensions {
     return set_factors(to);
   }
 
-  // tr(pseudo_scatter P_k) with the precision P_k.
-  double pseudo_distance(const Parameters& p, int c) const {
-    const double* factor = p.factors.data() + place_of(c);
-    double sum = 0.0;
+  // tr(pseudo_scatter P_k) with the precisions P_k, over all components. The sums of components advance together, so
+  // that they do not wait for each other.
+  double pseudo_distances(const Parameters& p) {
+    std::fill(distances_.begin(), distances_.end(), 0.0);
+    const int n = n_roots();
     if (is_triangular()) {
       for (int j = 0; j < d_; ++j) {
         for (int a = 0; a <= j; ++a) {
-          for (int b = 0; b <= j; ++b) sum += factor[a * d_ + j] * factor[b * d_ + j] * m_.pseudo_scatter[a * d_ + b];
+          for (int b = 0; b <= j; ++b) {
+            const double *first = p.factors.data() + a * d_ + j, *second = p.factors.data() + b * d_ + j;
+            const double pseudo = m_.pseudo_scatter[a * d_ + b];
+            for (int c = 0; c < n; ++c) distances_[c] += first[c * each()] * second[c * each()] * pseudo;
+          }
         }
       }
-      return sum;
+    } else {
+      for (int j = 0; j < d_; ++j) {
+        for (int c = 0; c < n; ++c) {
+          const double scale = p.factors[c * each() + diagonal(j)];
+          distances_[c] += scale * scale * m_.pseudo_scatter[j * d_ + j];
+        }
+      }
     }
-    for (int j = 0; j < d_; ++j) {
-      const double scale = factor[form_ == Form::diagonal ? j : 0];
-      sum += scale * scale * m_.pseudo_scatter[j * d_ + j];
-    }
-    return sum;
-  }
-  double pseudo_distances(const Parameters& p) const {
     double sum = 0.0;
-    for (int c = 0; c < k_; ++c) sum += pseudo_distance(p, c);
+    for (int c = 0; c < k_; ++c) sum += distances_[form_ == Form::tied ? 0 : c];
     return sum;
   }
   bool has_prior() const { return m_.pseudo_rows != 0.0; }
@@ -307,6 +312,7 @@ class MStep : private Dimensions {
   Structure structure_;
   std::vector<double> rows_of_;    // (k,) counts and pseudo-rows
   std::vector<double> variances_;  // (k, ...) variances or covariances
+  std::vector<double> distances_;  // (k,) of pseudo-rows
   std::vector<double> room_;       // three matrices and a row
   double weight_;                  // of all rows
 };

@@ -14,6 +14,7 @@ struct Parameters {
   std::vector<double> means;                      // (k, d)
   std::vector<double> roots, factors;             // full (k, d, d) | tied (d, d) | diagonal (k, d) | spherical (k,)
   std::vector<double> axes;                       // (d, d) if components have them in common
+  double pseudo_distances = 0.0;                  // tr(pseudo_scatter P_k) with the precisions P_k, over all components
 };
 
 // Sums over the rows about the means of some parameters and in their whitened units. Square matrices hold their lower

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "em/dense.hpp"
+#include "em/overlap.hpp"
 #include "threads.hpp"
 
 namespace gaussmix {
@@ -154,18 +156,22 @@ bool Search::start_part(const Part& part, int k, const std::int64_t* labels, dou
 void Search::run(std::size_t m, double* states, const Limits& limits, int n_threads, Watch& watch,
                  const Outcome& outcome) const {
   const Sized sized(*this, {t_.rows, t_.row_weights, t_.n_rows}, k_, false);
-  for_each(m, n_threads, [&](std::size_t i) {
-    EmRun run(sized.problem);
+  n_threads = static_cast<int>(std::clamp<std::size_t>(m, 1, n_threads));
+  std::vector<std::unique_ptr<EmRun>> of_thread(n_threads);
+  parallel_for(static_cast<std::int64_t>(m), n_threads, [&](std::int64_t i, int thread) {
+    if (!of_thread[thread]) of_thread[thread] = std::make_unique<EmRun>(sized.problem);
+    EmRun& run = *of_thread[thread];
     double* state = states + i * state_size();
     Limits own = limits;
     if (std::isnan(state[0])) ++own.most_passes;
-    outcome.ends[i] = static_cast<std::int64_t>(run.restore(state) ? run.climb(own, &watch) : End::failed);
-    outcome.n_passes[i] = run.n_passes();
+    const End end = run.restore(state) ? run.climb(own, &watch) : End::failed;
     run.store(state);
     const auto& trace = run.trace();
-    outcome.n_lines[i] = static_cast<std::int64_t>(std::min(trace.size(), outcome.trace_size));
+    const auto n_lines = static_cast<std::int64_t>(std::min(trace.size(), outcome.trace_size));
+    outcome.told[i] = {static_cast<std::int64_t>(end), run.n_passes(), n_lines,
+                       end == End::failed ? 0 : signs_of(state)};
     double* lines = outcome.trace + i * outcome.trace_size * 2;
-    for (std::int64_t line = 0; line < outcome.n_lines[i]; ++line) {
+    for (std::int64_t line = 0; line < n_lines; ++line) {
       lines[2 * line] = trace[line].log_likelihood, lines[2 * line + 1] = trace[line].gain;
     }
   });
@@ -368,50 +374,13 @@ double Search::split_part(const Part& part, double* half) const {
   return two.objective() - one.objective();
 }
 
-bool Search::bound_variances(const double* state, double repeated, double* pooled, double* target) const {
-  const Dimensions is{form_, k_, d_};
-  const std::size_t dd = static_cast<std::size_t>(d_) * d_;
-  const double *weights = state + kNumbers, *means = weights + k_, *roots = means + k_ * d_;
-  const std::vector<double> dense = dense_of(state);
-  std::vector<double> within(dd), within_root(dd), factor(dd);
-  for (int c = 0; c < k_; ++c) {
-    for (std::size_t i = 0; i < dd; ++i) within[i] += weights[c] * dense[c * dd + i];
-  }
-  const bool is_regular = find_root(within.data(), d_, within_root.data());
-  // 1 / |W' T|^2, with W W' the precision and T the root of the reference, is below the least relative variance.
-  const auto bound = [&](const double* root) {
-    double sum = 0.0;
-    for (int j = 0; j < d_; ++j) {
-      for (int p = 0; p < d_; ++p) {
-        double product = 0.0;
-        for (int i = p; i <= j; ++i) product += factor[i * d_ + j] * root[i * d_ + p];
-        sum += product * product;
-      }
-    }
-    return 1 / sum;
-  };
-  for (int c = 0; c < k_; ++c) {
-    const double* own = roots + is.place_of(c);
-    if (is.is_triangular()) {
-      if (form_ == Form::full || c == 0) invert_transposed(own, d_, factor.data());
-    } else {
-      std::fill(factor.begin(), factor.end(), 0.0);
-      for (int j = 0; j < d_; ++j) factor[j * d_ + j] = 1 / own[is.diagonal(j)];
-    }
-    pooled[c] = is_regular ? bound(within_root.data()) : 0.0;
-    target[c] = bound(t_.target_root);
-  }
-  for (int a = 0; a < k_; ++a) {
-    for (int b = a + 1; b < k_; ++b) {
-      bool alike = true;
-      for (int j = 0; alike && j < d_; ++j) {
-        const double apart = std::abs(means[a * d_ + j] - means[b * d_ + j]);
-        alike = apart < repeated * std::sqrt(dense[a * dd + j * d_ + j]);
-      }
-      if (alike) return true;
-    }
-  }
-  return false;
+void Search::overlap(const double* state, double* counts, double* unknown, double* log_density) const {
+  const Sized sized(*this, {t_.rows, t_.row_weights, t_.n_rows}, k_, false);
+  std::vector<double> shares(t_.n_rows * k_);
+  EmRun run(sized.problem);
+  run.restore(state);
+  run.score(shares.data(), log_density);
+  find_overlap(shares.data(), t_.row_weights, t_.n_rows, k_, counts, unknown);
 }
 
 }  // namespace gaussmix

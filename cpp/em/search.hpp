@@ -40,11 +40,12 @@ class Search {
   bool start(const std::int64_t* labels, double* state) const;
 
   // Runs EM from each of m states, in place. `trace` has `trace_size` lines for each run.
+  struct Told {
+    std::int64_t end, n_passes, n_lines, signs;  // of type End; lines of the trace that were written; sum of `Sign`
+  };
   struct Outcome {
-    std::int64_t* ends;      // (m,) of type End
-    std::int64_t* n_passes;  // (m,)
-    std::int64_t* n_lines;   // (m,) lines of the trace that were written
-    double* trace;           // (m, trace_size, 2) log-likelihood of each iteration, and bound on the next gain
+    Told* told;     // (m,)
+    double* trace;  // (m, trace_size, 2) log-likelihood of each iteration, and bound on the next gain
     std::size_t trace_size;
   };
   void run(std::size_t m, double* states, const Limits& limits, int n_threads, Watch& watch,
@@ -56,6 +57,9 @@ class Search {
   void split(const double* state, int n_threads, double* gains, double* halves) const;
   std::size_t half_size() const { return 1 + 2 * static_cast<std::size_t>(d_) * (1 + d_); }
 
+  // `find_overlap` of the rows, and their log density (n,).
+  void overlap(const double* state, double* counts, double* unknown, double* log_density) const;
+
   // The state after components i and j are merged and component c is split into its halves. False if it is singular.
   bool move(const double* state, const double* halves, int i, int j, int c, double* moved) const;
   // The state after one of the halves of component c is merged into another component. False if it is singular.
@@ -63,9 +67,12 @@ class Search {
   // The state after a component is moved to a row, with the average covariance. False if it is singular.
   bool swap(const double* state, int component, std::size_t row, double* swapped) const;
 
-  // Lower bounds (k,) on the least variance of each component in any direction, relative to the covariance within
-  // components and to the target. Returns whether two components may be the same: means within `repeated` deviations.
-  bool bound_variances(const double* state, double repeated, double* pooled, double* target) const;
+  // What the parameters and counts of a state tell about degenerate components without a full examination.
+  enum Sign : std::int64_t {
+    kClearlySound = 1,  // bounds alone tell that no component is degenerate
+    kMayRepeat = 2,     // the means of two components are closer than `kRepeated` deviations
+  };
+  std::int64_t signs_of(const double* state) const;
 
  private:
   // Rows, weighted, about any center.
@@ -85,6 +92,8 @@ class Search {
                       const std::vector<double>& covariances, double* state) const;
   bool start_part(const Part& part, int k, const std::int64_t* labels, double* state) const;
   double split_part(const Part& part, double* half) const;
+  bool is_clearly_sound(const double* state, const std::vector<double>& dense) const;
+  bool may_repeat(const double* state, const std::vector<double>& dense) const;
 
   Task t_;
   Form form_;

@@ -11,9 +11,7 @@ namespace gaussmix {
 
 namespace {
 
-constexpr double kCollapsed = 1e-9, kLarge = 100.0, kBelowRounding = 0.1, kBelowOthers = 0.01;
-constexpr double kThinness = 0.02, kByChance = 0.01;
-constexpr int kMany = 5;
+constexpr double kLarge = 100.0, kBelowRounding = 0.1, kBelowOthers = 0.01, kByChance = 0.01;
 
 // log Gamma(x) by Stirling's series; std::lgamma writes to a global variable.
 double log_gamma(double x) {
@@ -29,6 +27,7 @@ class Examination : private Dimensions {
   Examination(Model model, int k, int d, const Parameters& p, const SoundnessReference& reference)
       : Dimensions{form_of(model), k, d},
         letters_(letters_of(model)),
+        rows_needed_(gaussmix::rows_needed(model, d)),
         p_(p),
         to_(reference),
         size_(static_cast<std::size_t>(d) * d),
@@ -47,9 +46,8 @@ class Examination : private Dimensions {
   }
 
   bool is_sound() {
-    const double rows = rows_needed();
     for (int c = 0; c < k_; ++c) {
-      if (counts_[c] <= kEmpty * to_.n || counts_[c] < rows) return false;
+      if (counts_[c] <= kEmpty * to_.n || counts_[c] < rows_needed_) return false;
     }
     const bool has_pooled = find_root_of_pooled();
     if (has_pooled) compare(root_.data(), ratios_.data());
@@ -74,11 +72,6 @@ class Examination : private Dimensions {
         to[i * d_ + j] = to[j * d_ + i] = sum;
       }
     }
-  }
-
-  double rows_needed() const {
-    if (letters_[2] == 'V') return d_ + 1;
-    return letters_[1] == 'V' ? 3 : letters_[0] == 'V' ? 2 : 0;
   }
 
   bool find_root_of_pooled() {
@@ -227,6 +220,7 @@ class Examination : private Dimensions {
   }
 
   const char* letters_;
+  int rows_needed_;
   const Parameters& p_;
   const SoundnessReference& to_;
   std::size_t size_;
@@ -234,6 +228,12 @@ class Examination : private Dimensions {
 };
 
 }  // namespace
+
+int rows_needed(Model model, int d) {
+  const char* letters = letters_of(model);
+  if (letters[2] == 'V') return d + 1;
+  return letters[1] == 'V' ? 3 : letters[0] == 'V' ? 2 : 0;
+}
 
 bool is_sound(Model model, int k, int d, const Parameters& parameters, const SoundnessReference& reference) {
   return Examination(model, k, d, parameters, reference).is_sound();

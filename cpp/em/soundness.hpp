@@ -10,6 +10,15 @@
 
 namespace gaussmix {
 
+inline constexpr double kCollapsed = 1e-9;  // variance relative to the reference
+inline constexpr double kThinness = 0.02;   // variance relative to other components
+inline constexpr int kMany = 5;             // times d + 2 rows: such a group is not one of chance
+inline constexpr double kLost = 0.5;        // rows: a component with fewer has none
+inline constexpr double kRepeated = 1e-3;   // standard deviations: closer components are the same
+
+// Rows that the own covariance parameters of a component need.
+int rows_needed(Model model, int d);
+
 // What collapsed components are compared with. Both arrays are in the units of the rows.
 struct SoundnessReference {
   const double* root;      // (d, d) lower root of the covariance within clusters, of the form of the model

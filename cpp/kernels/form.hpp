@@ -18,6 +18,7 @@ class FormKernel {
   virtual void finish(const Partial&) {}
 
   Tile tile;
+  bool shrinks = false;  // whether the last tile may have fewer packs: then no sum depends on tile.size
 
  protected:
   FormKernel(int size, const Mixture& m, Arena& arena) : tile(size, m, arena) {}

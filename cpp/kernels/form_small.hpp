@@ -16,6 +16,7 @@ class AnySmall : public FormKernel {
  public:
   AnySmall(const Mixture& m, const Real* packed, Arena& arena)
       : FormKernel(kSmallRows, m, arena), mixture_(m), n_components_(m.n_components), packed_(packed) {
+    shrinks = true;
     columns_ = arena.take(static_cast<std::size_t>(m.n_features) * kSmallRows);
     const std::size_t size = packed_size(m) * kLanes;
     lanes_ = arena.take(size);
@@ -44,7 +45,7 @@ class AnySmall : public FormKernel {
   }
 
   void load(const Rows& rows, std::size_t first, int count) override {
-    load_columns(rows, first, count, kSmallRows, columns_);
+    load_columns(rows, first, count, tile.size, columns_);
   }
 
   // The lanes are added once per block.
@@ -99,10 +100,10 @@ class Small final : public AnySmall {
     for (int k = 0; k < tile.n_components; ++k) {
       const Real* component = packed + static_cast<std::size_t>(k) * kNumbers;
       Real* scores = tile.of(k);
-      for (int n = 0; n < kSmallRows; n += kLanes) {
+      for (int n = 0; n < tile.size; n += kLanes) {
         Pack difference[d], y[d];
         GAUSSMIX_UNROLL
-        for (int j = 0; j < d; ++j) difference[j] = column(columns, j, n) - component[1 + j];
+        for (int j = 0; j < d; ++j) difference[j] = column(columns, tile.size, j, n) - component[1 + j];
         whiten(component, difference, y);
         Pack square{};
         GAUSSMIX_UNROLL
@@ -122,7 +123,7 @@ class Small final : public AnySmall {
       Pack sums[kNumbers];
       GAUSSMIX_UNROLL
       for (int s = 0; s < kNumbers; ++s) sums[s] = fetch(lanes + s * kLanes);
-      for (int n = 0; n < kSmallRows; n += kLanes) {
+      for (int n = 0; n < tile.size; n += kLanes) {
         const Pack responsibility = fetch(shares + n) * fetch(tile.normal + n);
         const Pack least = broadcast(kNegligible);
         if (!at_least(responsibility, least)) continue;
@@ -130,7 +131,8 @@ class Small final : public AnySmall {
         const Pack r = select(counted, responsibility * fetch(tile.weight + n), Pack{});
         Pack difference[d], y[d];
         GAUSSMIX_UNROLL
-        for (int j = 0; j < d; ++j) difference[j] = select(counted, column(columns, j, n) - component[1 + j], Pack{});
+        for (int j = 0; j < d; ++j)
+          difference[j] = select(counted, column(columns, tile.size, j, n) - component[1 + j], Pack{});
         whiten(component, difference, y);
         sums[0] += r;
         int s = 1 + d;
@@ -148,8 +150,8 @@ class Small final : public AnySmall {
   }
 
  private:
-  static GAUSSMIX_INLINE Pack column(const Real* columns, int j, int n) {
-    return fetch(columns + static_cast<std::size_t>(j) * kSmallRows + n);
+  static GAUSSMIX_INLINE Pack column(const Real* columns, int size, int j, int n) {
+    return fetch(columns + static_cast<std::size_t>(j) * size + n);
   }
   static GAUSSMIX_INLINE void whiten(const Real* component, const Pack difference[d], Pack y[d]) {
     const Real* w = component + 1 + d;

@@ -133,6 +133,7 @@ void accumulate(const Rows& rows, const Mixture& m, const double* packed, std::s
   const Partial partial(m, sums);
   for (std::size_t first = begin; first < end; first += kernel.tile.size) {
     const int count = rows_of_tile(kernel, first, end);
+    if (kernel.shrinks) kernel.tile.size = static_cast<int>(gaussmix::padded(count, kLanes));
     kernel.load(rows, first, count);
     prefetch_rows(rows, first + count, end, kernel.tile.size);
     load_weights(rows, first, count, kernel.tile);

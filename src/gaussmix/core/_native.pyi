@@ -305,15 +305,16 @@ class EmSearch:
         seconds: float,
         is_interruptible: bool,
         n_threads: int,
-        ends: IntArray,
-        n_passes: IntArray,
-        n_lines: IntArray,
+        told: IntArray,
         trace: FloatArray,
     ) -> None:
-        """Run EM from states, in place."""
+        """Run EM from states, in place; fill the end, passes, lines of the trace and signs of each run."""
 
     def split(self, state: FloatArray, n_threads: int, gains: FloatArray, halves: FloatArray) -> None:
         """Split every component."""
+
+    def overlap(self, state: FloatArray, counts: FloatArray, unknown: FloatArray, log_density: FloatArray) -> None:
+        """Find how components overlap (cpp/em/overlap.hpp)."""
 
     def move(
         self, state: FloatArray, halves: FloatArray, first: int, second: int, component: int, moved: FloatArray
@@ -328,8 +329,8 @@ class EmSearch:
     def swap(self, state: FloatArray, component: int, row: int, swapped: FloatArray) -> bool:
         """Move a component to a row; False if the result is singular."""
 
-    def bound_variances(self, state: FloatArray, repeated: float, pooled: FloatArray, target: FloatArray) -> bool:
-        """Bound the least relative variances; return whether components are the same."""
+    def signs(self, state: FloatArray) -> int:
+        """Return what a state tells about degenerate components, the sum of `Search::Sign`."""
 
 class Optimum:
     """An optimum of a model (cpp/em/warm_starts.hpp)."""

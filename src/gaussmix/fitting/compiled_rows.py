@@ -25,6 +25,7 @@ from gaussmix.fitting.sample import Sample
 
 _MOST_FEATURES = int(_native.em_constants()["most_features"])
 _NUMBERS = 3  # objective, log-likelihood and entropy, at the beginning of a state
+_SOUND, _REPEATS = 1, 2  # signs of a run
 _WORK_OF_THREAD = 1e7  # floating-point operations of one thread that pay for waking it
 
 
@@ -75,12 +76,18 @@ class Outcome:
         Number of passes.
     trace : (lines, 2) array
         Log-likelihood in nats after each iteration, from the start on, and a bound on the gain of the next one.
+    is_clearly_sound : bool
+        Whether bounds alone tell that `examine` finds nothing.
+    may_repeat : bool
+        Whether two components may be the same.
     """
 
     state: FloatArray
     end: str
     n_passes: int
     trace: FloatArray
+    is_clearly_sound: bool
+    may_repeat: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +100,8 @@ class CompiledRows:
         One of `MODELS`.
     n_components, n_features : int
         Numbers of components and of features.
+    n_rows : int
+        Number of rows.
     weight : float
         Sum of the weights of the rows.
     center : (d,) array
@@ -108,6 +117,7 @@ class CompiledRows:
     structure: type[AbstractCovariance]
     n_components: int
     n_features: int
+    n_rows: int
     weight: float
     center: FloatArray
     exponent: int
@@ -163,7 +173,7 @@ class CompiledRows:
             np.ldexp(dense_root(target_root), -exponent),
         )
         total = strength * (n_components // FORMS[structure.form].components_per_scatter(n_components))
-        return cls(structure, n_components, d, data.rows.total, data.center, exponent, total, native)
+        return cls(structure, n_components, d, data.rows.n_rows, data.rows.total, data.center, exponent, total, native)
 
     def start(self, labels: IntArray) -> FloatArray | None:
         """Return the state of a partition (n,) of the rows, or None if a cluster is empty."""
@@ -196,7 +206,7 @@ class CompiledRows:
         scatter = scatter.reshape(self.structure.root_shape(k, d))
         if not FORMS[self.structure.form].is_diagonal:
             scatter = np.tril(scatter) + np.tril(scatter, -1).swapaxes(-1, -2)
-        log_likelihood = float(state[1]) - self.weight * self._log_unit
+        log_likelihood = self.log_likelihood_of(state)
         shifts = shifts.reshape(k, d)
         return Moments(self.structure.form, counts, shifts, scatter, log_likelihood, float(state[2]), self.weight)
 
@@ -208,6 +218,10 @@ class CompiledRows:
         """Return the objective of a state, in nats."""
         return float(state[0]) - self._log_units_of_objective
 
+    def log_likelihood_of(self, state: FloatArray) -> float:
+        """Return the log-likelihood of the last pass of a state, in nats."""
+        return float(state[1]) - self.weight * self._log_unit
+
     def mean_log_likelihoods(self, log_likelihoods: FloatArray) -> FloatArray:
         """Return the mean log-likelihoods for log-likelihoods of a trace."""
         return log_likelihoods / self.weight - self._log_unit
@@ -215,8 +229,7 @@ class CompiledRows:
     def run(self, states: Sequence[FloatArray], limits: Limits) -> list[Outcome]:
         """Run EM from states; runs are distributed over threads if they have enough work."""
         m = len(states)
-        ended = np.stack(states)
-        ends, n_passes, n_lines = (np.empty(m, dtype=np.int64) for _ in range(3))
+        ended, told = np.array(states), np.empty((m, 4), dtype=np.int64)
         trace = np.empty((m, limits.max_iter + 1, 2))
         all_steps = math.isnan(limits.nats)
         self.native.run(
@@ -231,13 +244,12 @@ class CompiledRows:
             limits.seconds,
             threading.current_thread() is threading.main_thread(),
             self._threads(m * min(limits.max_iter, 20)),
-            ends,
-            n_passes,
-            n_lines,
+            told,
             trace,
         )
         return [
-            Outcome(ended[run], ENDS[ends[run]], int(n_passes[run]), trace[run, : n_lines[run]]) for run in range(m)
+            Outcome(state, ENDS[end], n_passes, lines[:n_lines], bool(signs & _SOUND), bool(signs & _REPEATS))
+            for state, lines, (end, n_passes, n_lines, signs) in zip(ended, trace, told.tolist(), strict=True)
         ]
 
     def split(self, state: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -254,6 +266,23 @@ class CompiledRows:
         gains, halves = np.empty(k), np.zeros((k, 1 + 2 * d * (1 + d)))
         self.native.split(state, self._threads(16), gains, halves)
         return gains, halves
+
+    def overlap(self, state: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return how the components of a state overlap.
+
+        Returns
+        -------
+        counts : (k,) array
+            Sums of the weighted responsibilities.
+        unknown : (k, k) array
+            What the rows do not tell about which of two components they are from, in nats (`losses_of`).
+        log_density : (n,) array
+            That of the rows, up to a constant.
+        """
+        k = self.n_components
+        counts, unknown, log_density = np.empty(k), np.empty((k, k)), np.empty(self.n_rows)
+        self.native.overlap(state, counts, unknown, log_density)
+        return counts, unknown, log_density
 
     def moved(self, state: FloatArray, halves: FloatArray, pair: tuple[int, int], component: int) -> FloatArray | None:
         """Return the state after a pair is merged and a component is split; None if it is singular."""
@@ -272,25 +301,9 @@ class CompiledRows:
         to = np.full(self.native.state_size, np.nan)
         return to if self.native.swap(state, component, row, to) else None
 
-    def bound_variances(self, state: FloatArray, repeated: float) -> tuple[FloatArray, FloatArray, bool]:
-        """Return lower bounds of the least relative variances of components.
-
-        Parameters
-        ----------
-        state : (size,) array
-            The state.
-        repeated : float
-            Standard deviations within which means count as the same.
-
-        Returns
-        -------
-        pooled, target : (k,) array
-            Bounds relative to the covariance within components, and to the target.
-        may_repeat : bool
-            Whether two components have the same mean.
-        """
-        pooled, target = np.empty(self.n_components), np.empty(self.n_components)
-        return pooled, target, self.native.bound_variances(state, repeated, pooled, target)
+    def is_clearly_sound(self, mixture: Mixture, counts: FloatArray) -> bool:
+        """Return whether bounds alone tell that `examine` finds nothing, given the counts (k,) of the last pass."""
+        return bool(self.native.signs(self.state_of(mixture, counts)) & _SOUND)
 
     @cached_property
     def _log_unit(self) -> float:

@@ -16,11 +16,11 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import AbstractAccelerator
 from gaussmix.fitting.compiled_rows import CompiledRows, Limits, Outcome
-from gaussmix.fitting.degeneracy import REPEATED, Soundness, examine, is_clearly_sound
+from gaussmix.fitting.degeneracy import Soundness, examine
 from gaussmix.fitting.em import Fit, Progress, Record
 from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Start
-from gaussmix.fitting.runs import Run
-from gaussmix.fitting.split_merge import compiled_moves, draw_swaps
+from gaussmix.fitting.runs import FittedRun, Run
+from gaussmix.fitting.split_merge import compiled_moves, draw_swaps, losses_of
 from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
 
 _STOPS = {
@@ -38,12 +38,14 @@ class SingularRunsError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class CompiledRun(Run):
-    """A compiled run.
+    """A compiled run, whose components are examined when its soundness is needed.
 
     Attributes
     ----------
     rows : CompiledRows
         The rows of the search.
+    target_root : (d, d) or (d,) array
+        Root of the reference covariance for collapsed components.
     outcome : Outcome
         End of the run.
     seconds : float
@@ -52,10 +54,21 @@ class CompiledRun(Run):
         The run that was continued.
     """
 
+    soundness: Soundness = field(init=False)
     rows: CompiledRows
+    target_root: FloatArray
     outcome: Outcome
     seconds: float
     before: Run | None
+
+    def __getattr__(self, name: str) -> Soundness:
+        if name != "soundness":
+            raise AttributeError(name)
+        rows, soundness = self.rows, Soundness.of_sound(self.rows.n_components)
+        if not self.outcome.is_clearly_sound:
+            soundness = examine(self.mixture, self.counts, rows.weight, self.target_root)
+        object.__setattr__(self, name, soundness)
+        return soundness
 
     @cached_property
     def objective(self) -> float:
@@ -63,29 +76,43 @@ class CompiledRun(Run):
 
     @cached_property
     def fit(self) -> Fit:
-        rows, outcome, stop = self.rows, self.outcome, self.stop
-        earlier = self.before.fit if self.before else None
-        means = rows.mean_log_likelihoods(outcome.trace[:, 0]).tolist()
-        gains = outcome.trace[:, 1].tolist()
-        history = [Record(mean, gain, self.seconds) for mean, gain in zip(means, gains, strict=True)]
-        if earlier is not None:
-            history = [*earlier.history[:-1], *history]
+        history, stop = self.history, self.stop
         change = history[-1].log_likelihood - history[-2].log_likelihood if len(history) > 1 else math.inf
         return Fit(
             self.mixture,
-            rows.moments_of(outcome.state),
+            self.rows.moments_of(self.outcome.state),
             self.objective,
-            tuple(history),
-            outcome.n_passes + (earlier.n_passes if earlier else 0),
+            history,
+            self.n_passes,
             change,
             stop,
             stop.sentence(len(history) - 1, change=change, remaining=history[-1].gain),
             None,
         )
 
+    @property
+    def log_likelihood(self) -> float:
+        return self.rows.log_likelihood_of(self.outcome.state)
+
+    @cached_property
+    def history(self) -> tuple[Record, ...]:
+        means = self.rows.mean_log_likelihoods(self.outcome.trace[:, 0]).tolist()
+        gains = self.outcome.trace[:, 1].tolist()
+        own = [Record(mean, gain, self.seconds) for mean, gain in zip(means, gains, strict=True)]
+        return (*self.before.history[:-1], *own) if self.before else tuple(own)
+
+    @property
+    def n_passes(self) -> int:
+        return self.outcome.n_passes + (self.before.n_passes if self.before else 0)
+
     @cached_property
     def counts(self) -> FloatArray:
         return self.rows.counts_of(self.outcome.state)
+
+    @cached_property
+    def n_lost(self) -> int:
+        outcome = self.outcome
+        return 0 if outcome.is_clearly_sound and not outcome.may_repeat else int(super().n_lost)
 
     @property
     def n_iter(self) -> int:
@@ -111,6 +138,7 @@ class CompiledSearch(Multistart):
     """
 
     rows: CompiledRows = field(kw_only=True)
+    _overlapping: tuple[Run, tuple[FloatArray, FloatArray]] | None = field(default=None, kw_only=True, repr=False)
 
     def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
         states = [self.rows.state_of(start) if isinstance(start, Mixture) else start for start in starts]
@@ -155,15 +183,27 @@ class CompiledSearch(Multistart):
             run = self._runs([self._state(run)], limits, [run])[0]
         return super().go_on(run, self.settings.max_iter, rule=rule)
 
+    def _examined(self, fit: Fit) -> FittedRun:
+        if self.rows.is_clearly_sound(fit.mixture, fit.moments.counts):
+            return FittedRun(Soundness.of_sound(self.rows.n_components), fit)
+        return super()._examined(fit)
+
     def moves(self, run: Run) -> Iterator[Start]:
-        return compiled_moves(self.rows, self._state(run), self.data, run.mixture, run.soundness.unsound)
+        return compiled_moves(self.rows, self._state(run), self._overlap(run)[0], run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
         state = self._state(run)
-        for gone, row in draw_swaps(self.data, run.mixture, rng):
+        for gone, row in draw_swaps(self.rows.n_rows, run.mixture.weights, lambda: self._overlap(run), rng):
             swapped = self.rows.swapped(state, gone, row)
             if swapped is not None:
                 yield swapped
+
+    def _overlap(self, run: Run) -> tuple[FloatArray, FloatArray]:
+        """Return `merge_losses` of a run, and the log density of its rows; moves and swaps from it share them."""
+        if self._overlapping is None or self._overlapping[0] is not run:
+            counts, unknown, log_density = self.rows.overlap(self._state(run))
+            self._overlapping = run, (losses_of(run.mixture, counts, unknown), log_density)
+        return self._overlapping[1]
 
     def _state(self, run: Run) -> FloatArray:
         return run.outcome.state if isinstance(run, CompiledRun) else self.rows.state_of(run.mixture)
@@ -211,15 +251,5 @@ class CompiledSearch(Multistart):
             self.settings.watch(one)
 
     def _run_of(self, outcome: Outcome, before: Run | None) -> CompiledRun:
-        rows, now = self.rows, time.perf_counter() - self.began
-        run = CompiledRun(Soundness.none(rows.n_components), rows, outcome, now, before)
-        counts = run.counts
-        pooled, target, may_repeat = rows.bound_variances(outcome.state, REPEATED)
-        if not is_clearly_sound(rows.structure, rows.n_features, counts, pooled, target):
-            soundness = examine(run.mixture, counts, rows.weight, self.target_root)
-            run, may_repeat = replace(run, soundness=soundness), True
-        if before is not None:
-            run = replace(run, n_starts=before.n_starts)
-        if not may_repeat:
-            vars(run)["n_lost"] = 0
-        return run
+        n_starts, now = 1 if before is None else before.n_starts, time.perf_counter() - self.began
+        return CompiledRun(self.rows, self.target_root, outcome, now, before, n_starts=n_starts)

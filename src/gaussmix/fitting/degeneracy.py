@@ -2,17 +2,17 @@
 
 import math
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractCovariance, Factor
+from gaussmix.core.covariance import Factor
 from gaussmix.core.covariance.deviations import dense_root, diagonal_of
 from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
-from gaussmix.fitting.spurious import COLLAPSED, MANY, THIN, find_spurious, variances_beside_all
+from gaussmix.fitting.spurious import COLLAPSED, find_spurious, variances_beside_all
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _LARGE = 100.0  # ratio of standard deviations
@@ -58,6 +58,25 @@ class Soundness:
     groups: BoolArray
     surplus: FloatArray
 
+    @classmethod
+    @lru_cache(64)
+    def of_sound(cls, n_components: int) -> "Soundness":
+        """Return the soundness of as many sound components.
+
+        Parameters
+        ----------
+        n_components : int
+            Number of components.
+
+        Returns
+        -------
+        Soundness
+            None is unsound.
+        """
+        none, nothing = np.zeros(n_components, dtype=np.bool_), np.zeros(n_components)
+        none.flags.writeable = nothing.flags.writeable = False
+        return cls(none, none, none, none, none, nothing)
+
     @cached_property
     def unsound(self) -> BoolArray:
         """The unsound components, ``(k,)`` bools: those that are empty, collapsed, few or spurious."""
@@ -90,34 +109,15 @@ class Soundness:
         """Whether a component is unsound and has so few rows that chance explains it."""
         return bool((self.unsound & ~self.groups).any())
 
-    @staticmethod
-    def none(n_components: int) -> "Soundness":
-        """Return the object of a mixture without degenerate components; it is read-only.
-
-        Parameters
-        ----------
-        n_components : int
-            Number of components.
-
-        Returns
-        -------
-        Soundness
-            All components are sound.
-        """
-        return _sound(n_components)
-
     @cached_property
     def n_unsound(self) -> int:
         """The number of unsound components."""
         return int(np.count_nonzero(self.unsound))
 
-
-@cache
-def _sound(n_components: int) -> Soundness:
-    """Return the same object each time, since most runs of a search are clearly sound."""
-    nothing, surplus = np.zeros(n_components, dtype=np.bool_), np.zeros(n_components)
-    nothing.flags.writeable = surplus.flags.writeable = False
-    return Soundness(nothing, nothing, nothing, nothing, nothing, surplus)
+    @cached_property
+    def total_surplus(self) -> float:
+        """The sum of the surplus of all components, in nats."""
+        return float(self.surplus.sum())
 
 
 def examine(
@@ -224,41 +224,10 @@ def examine_factors(mixture: Mixture, counts: FloatArray) -> Soundness:
         The degenerate components.
     """
     assert isinstance(mixture.covariance, Factor)
-    sound = Soundness.none(mixture.n_components)
+    sound = Soundness.of_sound(mixture.n_components)
     own = mixture.covariance.factor_letters[0] == "U"
     few = counts < (mixture.covariance.n_factors + 2 if own else 2)
     return replace(sound, empty=counts < _LOST, few=few & (counts >= _LOST))
-
-
-def is_clearly_sound(
-    structure: type[AbstractCovariance],
-    n_features: int,
-    counts: FloatArray,
-    beside_pooled: FloatArray,
-    beside_target: FloatArray,
-) -> bool:
-    """Return whether bounds alone tell that `examine` finds nothing.
-
-    Parameters
-    ----------
-    structure : type of AbstractCovariance
-        Covariance structure.
-    n_features : int
-        Number of features.
-    counts : (k,) array
-        Sums of the weighted responsibilities.
-    beside_pooled, beside_target : (k,) array
-        Lower bounds of the least variance of each component, relative to the covariance within components and to the
-        reference covariance.
-    """
-    least, many = max(_LOST, rows_needed(structure.letters, n_features)), MANY * (n_features + 2)
-    rows, pooled, target = counts.tolist(), beside_pooled.tolist(), beside_target.tolist()  # quicker than small arrays
-    if not (all(count >= least for count in rows) and all(ratio >= 2 * COLLAPSED for ratio in target)):
-        return False
-    if min(rows) >= many:
-        return all(ratio > 2 * COLLAPSED for ratio in pooled)
-    thin = math.exp(THIN) * 1.01
-    return all(ratio > 0 and (ratio > thin or count >= many) for ratio, count in zip(pooled, rows, strict=True))
 
 
 def find_lost(mixture: Mixture, counts: FloatArray) -> BoolArray:

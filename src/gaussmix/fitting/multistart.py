@@ -21,9 +21,9 @@ from gaussmix.fitting.degeneracy import examine, find_lost, rows_needed
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.row_moves import propose_row_moves
-from gaussmix.fitting.runs import AGREED, SAME, FittedRun, Run, ranked, with_fit
+from gaussmix.fitting.runs import AGREED, SAME, FittedRun, Run, first_ranked, ranked, with_fit
 from gaussmix.fitting.sample import Sample
-from gaussmix.fitting.split_merge import compiled_moves, propose_moves, propose_refills, propose_swaps
+from gaussmix.fitting.split_merge import compiled_moves, losses_in, propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 from gaussmix.fitting.wide_starts import is_same_start
 
@@ -256,10 +256,9 @@ class Multistart:
         failures = 0
         moves = self.in_time(moves_from(best))
         while failures < patience:
-            tried = ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))
-            if not tried:
+            if (first := first_ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))) is None:
                 break
-            run = self.go_on(tried[0], LAST, to_beat=best)
+            run = self.go_on(first, LAST, to_beat=best)
             if run.beats(best, self.same):
                 best, failures, moves = run, 0, self.in_time(moves_from(run))
             else:
@@ -393,7 +392,9 @@ class Multistart:
         return FittedRun(examine(fit.mixture, counts, weight, self.target_root), fit)
 
     def keep(self, run: Run) -> None:
-        """Keep the run if it is the best, or unsound and the highest."""
+        """Keep the run if it is the best, or unsound and the highest; one below a sound best run is neither."""
+        if self.best is not None and self.best.rank <= run.least_rank:
+            return
         if self.best is None or run.rank < self.best.rank:
             self.best = run
         if run.soundness.n_unsound and (self.highest is None or run.objective > self.highest.objective):
@@ -402,9 +403,8 @@ class Multistart:
     def moves(self, run: Run) -> Iterator[Start]:
         """Yield starts after split-and-merge moves from a run."""
         if self.splitter is not None:
-            state = self.splitter.state_of(run.mixture, run.counts)
-            states = compiled_moves(self.splitter, state, self.data, run.mixture, run.soundness.unsound)
-            return map(self.splitter.mixture_of, states)
+            state, losses = self.splitter.state_of(run.mixture, run.counts), losses_in(self.data, run.mixture)
+            return map(self.splitter.mixture_of, compiled_moves(self.splitter, state, losses, run.soundness.unsound))
         return propose_moves(self.data, run.mixture, run.fit.moments, self.update.of_parts, run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:

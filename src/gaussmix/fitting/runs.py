@@ -8,7 +8,7 @@ from functools import cached_property
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.degeneracy import Soundness, find_lost
-from gaussmix.fitting.em import Fit
+from gaussmix.fitting.em import Fit, Record
 from gaussmix.fitting.stopping import Stop
 
 SAME = 1e-3
@@ -44,6 +44,11 @@ class Run(ABC):
         return self.fit.objective
 
     @property
+    def log_likelihood(self) -> float:
+        """The log-likelihood in nats."""
+        return self.fit.moments.log_likelihood
+
+    @property
     def mixture(self) -> Mixture:
         """The final mixture."""
         return self.fit.mixture
@@ -52,6 +57,16 @@ class Run(ABC):
     def counts(self) -> FloatArray:
         """The sums (k,) of the weighted responsibilities."""
         return self.fit.moments.counts
+
+    @property
+    def history(self) -> tuple[Record, ...]:
+        """What was recorded of each iteration."""
+        return self.fit.history
+
+    @property
+    def n_passes(self) -> int:
+        """The number of passes."""
+        return self.fit.n_passes
 
     @property
     def n_iter(self) -> int:
@@ -74,8 +89,13 @@ class Run(ABC):
 
         The surplus of unsound components is subtracted from the objective: their rows gain nothing by being equal.
         """
-        fair = self.objective - float(self.soundness.surplus.sum())
+        fair = self.objective - self.soundness.total_surplus
         return self.n_lost, self.soundness.is_doubtful, -fair
+
+    @property
+    def least_rank(self) -> tuple[int, bool, float]:
+        """A lower bound of the rank, for which no component is examined: no surplus is negative."""
+        return 0, False, -self.objective
 
     @property
     def has_agreement(self) -> bool:
@@ -85,7 +105,8 @@ class Run(ABC):
     def beats(self, other: "Run", same: float = SAME) -> bool:
         """Return whether this run has fewer lost or unsound components, or an objective higher by over ``same``."""
         *troubles, objective = other.rank
-        return self.rank < (*troubles, objective - same)
+        limit = *troubles, objective - same
+        return self.least_rank < limit and self.rank < limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,3 +141,16 @@ def ranked(runs: Iterable[Run]) -> list[Run]:
         else:
             kept.append(run)
     return kept
+
+
+def first_ranked(runs: Iterable[Run]) -> Run | None:
+    """Return the first of `ranked`, or None; runs that cannot be the first are not examined."""
+    runs, best = list(runs), None
+    for run in sorted(runs, key=lambda run: run.least_rank):
+        if best is not None and best.rank < run.least_rank:
+            break
+        if best is None or (run.rank, runs.index(run)) < (best.rank, runs.index(best)):
+            best = run
+    if best is None:
+        return None
+    return replace(best, n_starts=sum(run.n_starts for run in runs if abs(run.objective - best.objective) <= SAME))

@@ -137,7 +137,7 @@ def find_optimum(
         best = with_fit(reached, reached.fit.stopped_by(Stop.INTERRUPTED))
     best, found = _ordered(best), found or best
     highest = None if search.highest is None else (search.highest.fit, search.highest.soundness)
-    optima = [run.fit.moments.log_likelihood for run in runs for _ in range(max(run.n_starts, 1))]
+    optima = [run.log_likelihood for run in runs for _ in range(max(run.n_starts, 1))]
     return SearchResult.of(best.fit, update, best.soundness, optima, found.fit, highest)
 
 

@@ -6,7 +6,7 @@ Ghahramani and Hinton (Neural Computation 12 (2000), 2109-2128), ranked by the l
 that of the merge.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -84,10 +84,9 @@ def propose_moves(
 
 
 def compiled_moves(
-    rows: CompiledRows, state: FloatArray, data: Sample, mixture: Mixture, unsound: BoolArray
+    rows: CompiledRows, state: FloatArray, losses: FloatArray, unsound: BoolArray
 ) -> Iterator[FloatArray]:
-    """Yield the states of `propose_moves` from compiled code, for the state of the mixture."""
-    losses = merge_losses(mixture, mixture.responsibilities(data.rows.values), data.rows.weights)
+    """Yield the states of `propose_moves` from compiled code, for a state and the `merge_losses` of its mixture."""
     gains, halves = rows.split(state)
     splits = {at: float(gains[at]) for at in np.flatnonzero(~unsound & np.isfinite(gains)).tolist()}
     for i, j, component in ranked_moves(losses, splits, unsound):
@@ -138,10 +137,12 @@ def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> I
     Letters 33 (2012), 2120-2126.
     """
     k = mixture.n_components
-    for gone, row in draw_swaps(data, mixture, rng):
+    rows = data.rows.values
+    draws = draw_swaps(len(rows), mixture.weights, lambda: (losses_in(data, mixture), mixture.log_density(rows)), rng)
+    for gone, row in draws:
         weights, means = mixture.weights.copy(), mixture.means.copy()
         weights[gone] = 1 / k
-        means[gone] = data.rows.values[row]
+        means[gone] = rows[row]
         covariance = mixture.covariance.with_average(gone, mixture.weights)
         yield Mixture(weights / weights.sum(), means, covariance)
 
@@ -176,20 +177,34 @@ def ranked_transfers(losses: FloatArray, gains: dict[int, float]) -> list[tuple[
     return [(component, half, to) for _, component, half, to in sorted(ranked)]
 
 
-def draw_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+def draw_swaps(
+    n: int, weights: FloatArray, overlap: Callable[[], tuple[FloatArray, FloatArray]], rng: np.random.Generator
+) -> Iterator[tuple[int, int]]:
     """Yield components to move, and the rows that they are moved to, without end.
 
     In turn, both are drawn at random, and a component that would cost little to merge with another one moves to a row
     that the mixture makes unlikely.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    weights : (k,) array
+        Weights of the mixture.
+    overlap : callable
+        Function that returns `merge_losses` (k, k) and the log density of the rows (n,), up to a constant.
+    rng : Generator
+
+    Yields
+    ------
+    component, row : int
     """
-    n, k = data.rows.n_rows, mixture.n_components
-    by_weight = np.argsort(-mixture.weights, kind="stable")  # does not depend on the order of the components
+    k = len(weights)
+    by_weight = np.argsort(-weights, kind="stable")  # does not depend on the order of the components
     yield int(by_weight[rng.integers(k)]), int(rng.integers(n))
-    log_density = mixture.log_density(data.rows.values)
+    losses, log_density = overlap()
     unlikely = np.cumsum((log_density.max() - log_density) ** 2)
-    losses = merge_losses(mixture, mixture.responsibilities(data.rows.values), data.rows.weights)
-    np.fill_diagonal(losses, np.inf)
-    by_loss = np.argsort(losses.min(axis=1), kind="stable")
+    by_loss = np.argsort((losses + np.diag(np.full(k, np.inf))).min(axis=1), kind="stable")
     while True:
         row = int(np.searchsorted(unlikely, rng.random() * unlikely[-1]))
         yield int(by_loss[min(int(rng.geometric(0.5)), k) - 1]), min(row, n - 1)
@@ -272,21 +287,46 @@ def merge_losses(mixture: Mixture, responsibilities: FloatArray, weights: FloatA
         weights = weights * (counts.sum() / weights.sum())
     shares = responsibilities if weights is None else responsibilities * weights[:, None]
     overlap = shares.T @ responsibilities
-    losses = merge_costs(mixture, counts)
-    both = counts[:, None] + counts
-    losses -= xlogy(both, both) - xlogy(counts, counts)[:, None] - xlogy(counts, counts)
     share = np.triu(overlap / np.maximum(np.minimum(counts[:, None], counts), np.finfo(np.float64).tiny), 1)
     closest = np.argsort(-share, axis=None, kind="stable")[: _OVERLAPPING * mixture.n_components]
-    columns = np.ascontiguousarray(responsibilities.T)
+    columns, unknown = np.ascontiguousarray(responsibilities.T), np.zeros_like(overlap)
     for at in closest[share.ravel()[closest] > _LEAST_OVERLAP].tolist():
         i, j = divmod(at, mixture.n_components)
         rows = np.flatnonzero(np.minimum(columns[i], columns[j]) > _NOTHING)
         one, other = columns[i, rows], columns[j, rows]
-        unknown = xlogy(one + other, one + other) - xlogy(one, one) - xlogy(other, other)
-        losses[i, j] += unknown.sum() if weights is None else unknown @ weights[rows]
-        losses[j, i] = losses[i, j]
+        nats = xlogy(one + other, one + other) - xlogy(one, one) - xlogy(other, other)
+        unknown[i, j] = unknown[j, i] = nats.sum() if weights is None else nats @ weights[rows]
+    return losses_of(mixture, counts, unknown)
+
+
+def losses_of(mixture: Mixture, counts: FloatArray, unknown: FloatArray) -> FloatArray:
+    """Return the estimates of `merge_losses`.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Result of EM.
+    counts : (k,) array
+        Sums of the weighted responsibilities.
+    unknown : (k, k) array
+        Sum over the rows of the entropy in nats about which of two components they are from, for pairs that overlap.
+
+    Returns
+    -------
+    (k, k) array
+        Nats; the diagonal is zero.
+    """
+    losses, both, own = merge_costs(mixture, counts), counts[:, None] + counts, xlogy(counts, counts)
+    losses -= xlogy(both, both) - own[:, None] - own
+    losses += unknown
+    losses = np.where(unknown > 0, np.triu(losses) + np.triu(losses, 1).T, losses)  # the same bits on both sides
     np.fill_diagonal(losses, 0.0)
     return losses
+
+
+def losses_in(data: Sample, mixture: Mixture) -> FloatArray:
+    """Return `merge_losses` (k, k) of a mixture on the rows of a sample."""
+    return merge_losses(mixture, mixture.responsibilities(data.rows.values), data.rows.weights)
 
 
 def side_of_mean(centered: FloatArray, direction: FloatArray) -> BoolArray:

@@ -160,7 +160,7 @@ class FinalFits:
         fit = Fit.of_start(mixture, moments, objective)
         if self._compiled is not None and self._compiled.is_sound(spec, mixture, moments.counts):
             fit = fit.reordered(np.argsort(-mixture.weights, kind="stable"))
-            return FinalFit(spec, fit, Soundness.none(spec.n_components), below.name)
+            return FinalFit(spec, fit, Soundness.of_sound(spec.n_components), below.name)
         return self._examined(spec, fit, below.name)
 
     def _run(self, spec: ModelSpec, start: Mixture, max_iter: int, earlier: Fit | None = None) -> Fit:
@@ -188,7 +188,7 @@ class FinalFits:
             return None
         fit, is_sound = found
         if is_sound:
-            return FinalFit(spec, fit, Soundness.none(spec.n_components), optimum.origin)
+            return FinalFit(spec, fit, Soundness.of_sound(spec.n_components), optimum.origin)
         return self._examined(spec, fit, optimum.origin)
 
     def _examined(self, spec: ModelSpec, fit: Fit, origin: str) -> FinalFit:
