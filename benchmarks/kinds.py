@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from contenders import Run, Task, run_mclust, sklearn_fit
+from further_kinds import FURTHER_KINDS
 from judge import SAME, Judge, Optimum
 from machine import RESULTS, describe_machine, print_machine, warn_when_unfair, write_results
 from other_kinds import OTHER_KINDS
@@ -245,12 +246,20 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="five seeds, no big tables")
     parser.add_argument("--seeds", type=int, help="default 20")
     parser.add_argument("--only", default="", metavar="NAME", help="kinds with this in their name")
-    parser.add_argument("--half", choices=("a", "b", "c"), help="every other kind, or those of other_kinds.py")
+    parser.add_argument(
+        "--half", choices=("a", "b", "c", "d"), help="every other kind, or other_kinds.py, further_kinds.py"
+    )
     parser.add_argument("--ours", action="store_true", help="do not run scikit-learn")
     options = parser.parse_args()
     seeds = options.seeds or (5 if options.quick else 20)
     warn_when_unfair()
-    half = {None: KINDS + OTHER_KINDS, "a": KINDS[::2], "b": KINDS[1::2], "c": OTHER_KINDS}[options.half]
+    half = {
+        None: KINDS + OTHER_KINDS + FURTHER_KINDS,
+        "a": KINDS[::2],
+        "b": KINDS[1::2],
+        "c": OTHER_KINDS,
+        "d": FURTHER_KINDS,
+    }[options.half]
     kinds = [kind for kind in half if options.only in kind.name and not (options.quick and kind.is_big)]
     print(f"Share of {seeds} seeds at the best known optimum, with the true labels, and milliseconds of processor time")
     print(f"{'':56}{'best':>6}{'true':>7}{'sklearn':>9}{'below':>7}{'gap, nats':>11}{'ms':>9}{'sklearn':>9}  missed")

@@ -67,7 +67,7 @@ def test_a_far_row_moves_to_the_component_with_fewer_rows(form, seed):
     data = Sample.of(WeightedRows(rows), structure.form)
     start = start_from_labels(data, labels, structure, 2)
     assert start.labels(rows)[0] == start.labels(rows[1:2])[0]
-    (moved,) = propose_row_moves(data, start)
+    moved, *_ = propose_row_moves(data, start)
     assert moved.labels(rows)[0] == moved.labels(rows[-1:])[0] != moved.labels(rows[1:2])[0]
 
 

@@ -11,17 +11,17 @@ import numpy as np
 from gaussmix.core.engines import AbstractEngine, StackedEngine
 from gaussmix.core.engines.recorded import RecordedEngine
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.moments import Moments
 from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.fitting.acceleration import AbstractAccelerator, Accelerator
 from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.checkpoint import Checkpoint
 from gaussmix.fitting.compiled_rows import CompiledRows
 from gaussmix.fitting.degeneracy import examine, find_lost, rows_needed
+from gaussmix.fitting.dense_places import propose_dense_places
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
-from gaussmix.fitting.m_step import MaximumLikelihood, Step
+from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.row_moves import propose_row_moves
-from gaussmix.fitting.runs import AGREED, SAME, FittedRun, Run, first_ranked, ranked, with_fit
+from gaussmix.fitting.runs import AGREED, SAME, FittedRun, Run, first_ranked, ranked, unstacked, with_fit
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.split_merge import compiled_moves, losses_in, propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
@@ -132,6 +132,8 @@ class Multistart:
         These rows, from which starts are made; by default ``data``.
     splitter : CompiledRows or None
         The rows of ``data``, for splits in compiled code.
+    before_tails : bool
+        Whether t distributions start from the optimum. Then components need not be made for tails and dense places.
     """
 
     engine: AbstractEngine
@@ -149,6 +151,7 @@ class Multistart:
     early: Run | None = None
     of_starts: Sample | None = None
     splitter: CompiledRows | None = None
+    before_tails: bool = False
 
     def race(self, starts: Iterable[Start]) -> list[Run]:
         """Run all starts for a few iterations, the best third for more, and the best two to convergence.
@@ -225,42 +228,54 @@ class Multistart:
 
         Small tables have more rounds, and some even if starts agree (benchmarks/optima.py). Heavy tails have most: the
         likelihood has many optima, and starts agree on bad ones. Where components have few rows per parameter, moves
-        fit noise: there are none if two starts agree. Moves of single rows come first.
+        fit noise: there are none if two starts agree. Components move to dense places first, then rows move; with heavy
+        tails, they move again at the end.
         """
         k, d = best.mixture.n_components, self.engine.n_features
         n, is_wide = self.engine.n_rows, d > MOST_FEATURES
         has_few = n < _MANY * k * rows_needed(best.mixture.covariance.letters, d)
         is_quick, is_small = (n * k <= most and not is_wide and not has_few for most in (_FEW_PAIRS, _FEWEST_PAIRS))
         heavy = is_quick and self.data.has_heavy_tails  # each start finds its own optimum
+        is_normal = not self.before_tails and self.update.initial_degrees is None
         agree = (best.has_agreement and not heavy) or (has_few and best.n_starts > 1 and not best.soundness.n_unsound)
         if time.perf_counter() > self.settings.deadline or (agree and not is_quick):
             return best
         if is_wide:  # moves take long, and hardly any row is near a random one
             return self._improve(best, self.moves, SHORT, 1) if k > 2 else best
+        if is_quick and is_normal:
+            best = self._improve(best, lambda run: propose_dense_places(self.data, run.mixture), SHORT, 1)
         if is_quick and not agree:
             best = self._improve(best, self.row_moves, SHORT, 1)
         more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
         if k > 2:
             rounds = 1 if agree else _MOST_MOVES if heavy else max(_FAILURES, more)
-            best = self._improve(best, self.moves, SHORT, rounds)
+            best = self._improve(best, self.moves, SHORT, rounds, _PROPOSALS if heavy and is_normal else 1)
         swaps = _MOST_SWAPS if is_small else _MORE_SWAPS if is_quick else _FAILURES
         patience = is_small * _FAILURES if agree else max(swaps * (_SWAPS_OF_TAILS if heavy else 1), more)
-        return self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, patience)
+        best = self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, patience)
+        return self._improve(best, self.row_moves, SHORT, 1) if heavy and is_normal else best
 
     def repair(self, run: Run) -> Run:
         """Apply split-and-merge moves to a run with unsound components, as long as they improve it."""
         return self._improve(run, self.moves, SHORT, 1)
 
-    def _improve(self, best: Run, moves_from: Callable[[Run], Iterator[Start]], n_iter: int, patience: int) -> Run:
-        """Try moves from the best run, and from any better one they find, until ``patience`` rounds have failed."""
+    def _improve(
+        self, best: Run, moves_from: Callable[[Run], Iterator[Start]], n_iter: int, patience: int, n_longer: int = 1
+    ) -> Run:
+        """Try moves from the best run, and from any better one they find, until ``patience`` rounds have failed.
+
+        Of the moves of a round, the best ``n_longer`` after a few iterations run to convergence, until one is better.
+        """
         failures = 0
         moves = self.in_time(moves_from(best))
         while failures < patience:
-            if (first := first_ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))) is None:
+            tried = first_ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter), n_longer)
+            if not tried:
                 break
-            run = self.go_on(first, LAST, to_beat=best)
-            if run.beats(best, self.same):
-                best, failures, moves = run, 0, self.in_time(moves_from(run))
+            longer = (self.go_on(run, LAST, to_beat=best if n_longer == 1 else None) for run in tried)
+            better = next((run for run in longer if run.beats(best, self.same)), None)
+            if better is not None:
+                best, failures, moves = better, 0, self.in_time(moves_from(better))
             else:
                 failures += 1
         return best
@@ -308,7 +323,7 @@ class Multistart:
         engine = StackedEngine(self.engine, len(mixtures))
         fit = self._fit(engine, Mixture.concatenate(mixtures), n_iter, None)
         self.n_runs += len(mixtures)
-        return [self._record(part) for part in _unstack(fit, engine.passes, self.update)]
+        return [self._record(part) for part in unstacked(fit, engine.passes, self.update)]
 
     def longer_runs(self, runs: list[Run], n_iter: int) -> list[Run]:
         """Run more iterations of plain EM from the results of short runs."""
@@ -414,7 +429,7 @@ class Multistart:
     def row_moves(self, run: Run) -> Iterator[Start]:
         """Yield a start after moves of single rows from a run, if they gain."""
         has_tails = self.update.initial_degrees is not None
-        return iter(()) if has_tails else propose_row_moves(self.data, run.mixture)
+        return iter(()) if has_tails else propose_row_moves(self.data, run.mixture, of_tails=not self.before_tails)
 
     def refills(self, run: Run, lost: BoolArray, rng: np.random.Generator) -> Iterator[Mixture]:
         """Yield new starts for a run some of whose components (k,) have no rows."""
@@ -426,25 +441,3 @@ class Multistart:
             yield start
             if time.perf_counter() > self.settings.deadline:
                 break
-
-
-def _unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelihood) -> Iterator[Fit]:
-    """Split the fit of concatenated mixtures, which ran at the same time, into the fit of each mixture."""
-    n_mixtures = len(passes[0])
-    k = fit.mixture.n_components // n_mixtures
-    for at in range(n_mixtures):
-        part = slice(at * k, (at + 1) * k)
-        mixture = fit.mixture.take(range(at * k, (at + 1) * k), n_mixtures * fit.mixture.weights[part])
-        step = fit.last_step
-        moments = passes[fit.n_iter][at]
-        yield replace(
-            fit,
-            mixture=mixture,
-            moments=moments,
-            objective=moments.log_likelihood + update.log_prior(mixture),
-            history=tuple(
-                replace(record, log_likelihood=each[at].mean_log_likelihood)
-                for record, each in zip(fit.history, passes, strict=False)
-            ),
-            last_step=step and Step(mixture, step.empty[part], step.collapsed[part], step.ridge),
-        )

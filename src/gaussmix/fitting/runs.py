@@ -1,14 +1,16 @@
 """Runs of EM that a search compares, and their order."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.degeneracy import Soundness, find_lost
 from gaussmix.fitting.em import Fit, Record
+from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.stopping import Stop
 
 SAME = 1e-3
@@ -143,14 +145,52 @@ def ranked(runs: Iterable[Run]) -> list[Run]:
     return kept
 
 
-def first_ranked(runs: Iterable[Run]) -> Run | None:
-    """Return the first of `ranked`, or None; runs that cannot be the first are not examined."""
-    runs, best = list(runs), None
+def first_ranked(runs: Iterable[Run], number: int = 1) -> list[Run]:
+    """Return the first ``number`` of `ranked`; if it is one, runs that cannot be the first are not examined."""
+    runs = list(runs)
+    if number > 1 or not runs:
+        return ranked(runs)[:number]
+    best: Run | None = None
     for run in sorted(runs, key=lambda run: run.least_rank):
         if best is not None and best.rank < run.least_rank:
             break
         if best is None or (run.rank, runs.index(run)) < (best.rank, runs.index(best)):
             best = run
-    if best is None:
-        return None
-    return replace(best, n_starts=sum(run.n_starts for run in runs if abs(run.objective - best.objective) <= SAME))
+    assert best is not None
+    return [replace(best, n_starts=sum(run.n_starts for run in runs if abs(run.objective - best.objective) <= SAME))]
+
+
+def unstacked(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelihood) -> Iterator[Fit]:
+    """Yield the fit of each mixture from that of concatenated mixtures, which ran at the same time.
+
+    Parameters
+    ----------
+    fit : Fit
+        Result for all of them.
+    passes : list of tuple of Moments
+        Sums of each pass and mixture.
+    update : MaximumLikelihood
+        The M-step.
+
+    Yields
+    ------
+    Fit
+    """
+    n_mixtures = len(passes[0])
+    k = fit.mixture.n_components // n_mixtures
+    for at in range(n_mixtures):
+        part = slice(at * k, (at + 1) * k)
+        mixture = fit.mixture.take(range(at * k, (at + 1) * k), n_mixtures * fit.mixture.weights[part])
+        step = fit.last_step
+        moments = passes[fit.n_iter][at]
+        yield replace(
+            fit,
+            mixture=mixture,
+            moments=moments,
+            objective=moments.log_likelihood + update.log_prior(mixture),
+            history=tuple(
+                replace(record, log_likelihood=each[at].mean_log_likelihood)
+                for record, each in zip(fit.history, passes, strict=False)
+            ),
+            last_step=step and Step(mixture, step.empty[part], step.collapsed[part], step.ridge),
+        )

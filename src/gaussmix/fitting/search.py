@@ -187,9 +187,12 @@ def _compiled_normal(
     if reference.update.initial_degrees is None or n_components == 1:
         return None
     settings = replace(reference.settings, watch=None)
-    return _compiled(
+    normal = _compiled(
         replace(reference, update=normal_update(reference.update), settings=settings), structure, n_components
     )
+    if normal is not None:
+        normal.before_tails = True
+    return normal
 
 
 def _explore_all(

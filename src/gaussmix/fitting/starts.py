@@ -201,22 +201,27 @@ def reference_start(data: Sample, labels: IntArray, structure: type[AbstractCova
 
 
 def start_from_responsibilities(
-    data: Sample, responsibilities: FloatArray, structure: type[AbstractCovariance]
+    data: Sample,
+    responsibilities: FloatArray,
+    structure: type[AbstractCovariance],
+    pseudo_rows: float = _PSEUDO_ROWS,
 ) -> Mixture:
-    """Return a start from ``responsibilities`` (n, k)."""
+    """Return a start from ``responsibilities`` (n, k), with a number of pseudo-rows for each covariance."""
     with np.errstate(divide="ignore"):
-        return _start_from(data, np.log(responsibilities), structure)
+        return _start_from(data, np.log(responsibilities), structure, pseudo_rows)
 
 
-def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCovariance]) -> Mixture:
-    """Return the M-step in whitened units, with a pseudo-row for each covariance, because clusters may be small.
+def _start_from(
+    data: Sample, log_shares: FloatArray, structure: type[AbstractCovariance], pseudo_rows: float = _PSEUDO_ROWS
+) -> Mixture:
+    """Return the M-step in whitened units, with pseudo-rows for each covariance, because clusters may be small.
 
-    The pass uses equal components, with the log responsibilities (n, k) as log priors. Constraints across components
-    are applied in the units of the data.
+    A pseudo-row has the covariance of all rows, but for a factor. The pass uses equal components, with the log
+    responsibilities (n, k) as log priors. Constraints across components are applied in the units of the data.
     """
     k, d = log_shares.shape[1], data.rows.n_features
     unit = np.ones(d) if data.root.ndim == 1 else np.eye(d)
-    prior = Prior(_PSEUDO_ROWS, math.sqrt(_PSEUDO_ROWS) * k ** (-1 / d) * unit, 0.0, np.zeros(d))
+    prior = Prior(pseudo_rows, math.sqrt(pseudo_rows) * k ** (-1 / d) * unit, 0.0, np.zeros(d))
     free = structure.free if issubclass(structure, AbstractConstrained) else structure
     alike = Mixture(np.full(k, 1 / k), np.zeros((k, d)), free.identity(k, d))
     moments = data.engine.accumulate(alike.whitened(), log_shares)
@@ -224,7 +229,7 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
     roots = mixture.covariance.rescale(data.root).roots
     covariance = structure.identity(k, d)
     if isinstance(covariance, AbstractConstrained):
-        covariance = covariance.nearest(moments.counts + _PSEUDO_ROWS, roots)
+        covariance = covariance.nearest(moments.counts + pseudo_rows, roots)
     else:
         covariance = structure(roots, k, d)
     return Mixture(mixture.weights, data.center + color_by(mixture.means, data.root), covariance)
