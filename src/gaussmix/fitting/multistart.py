@@ -23,7 +23,7 @@ from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.row_moves import propose_row_moves
 from gaussmix.fitting.runs import AGREED, SAME, FittedRun, Run, ranked, with_fit
 from gaussmix.fitting.sample import Sample
-from gaussmix.fitting.split_merge import compiled_moves, propose_moves, propose_refills, propose_swaps
+from gaussmix.fitting.split_merge import promising_moves, propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 from gaussmix.fitting.wide_starts import is_same_start
 
@@ -400,10 +400,10 @@ class Multistart:
             self.highest = run
 
     def moves(self, run: Run) -> Iterator[Start]:
-        """Yield starts after split-and-merge moves from a run."""
+        """Yield starts after split-and-merge moves from a run; compiled ones are those that promise a gain."""
         if self.splitter is not None:
-            state = self.splitter.state_of(run.mixture, run.counts)
-            states = compiled_moves(self.splitter, state, self.data, run.mixture, run.soundness.unsound)
+            state, unsound = self.splitter.state_of(run.mixture, run.counts), run.soundness.unsound
+            states = promising_moves(self.splitter, state, self.data, run.mixture, unsound, self.near.nats)
             return map(self.splitter.mixture_of, states)
         return propose_moves(self.data, run.mixture, run.fit.moments, self.update.of_parts, run.soundness.unsound)
 

@@ -18,7 +18,7 @@ from gaussmix.core.engines import NativeEngine
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.core.typing import BoolArray, FloatArray
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.fitting.compiled_rows import CompiledRows
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -100,7 +100,37 @@ def compiled_moves(
             yield moved
 
 
-def ranked_moves(costs: FloatArray, gains: dict[int, float], unsound: BoolArray) -> list[tuple[int, int, int]]:
+def promising_moves(
+    rows: CompiledRows, state: FloatArray, data: Sample, mixture: Mixture, unsound: BoolArray, least_gain: float
+) -> Iterator[FloatArray]:
+    """Yield the states after moves of `ranked_moves` that promise a gain: several at once, then one by one.
+
+    Moves that are made at once have no component in common.
+    """
+    losses = merge_losses(mixture, mixture.responsibilities(data.rows.values), data.rows.weights)
+    gains, halves = rows.split(state)
+    splits = {at: float(gains[at]) for at in np.flatnonzero(~unsound & np.isfinite(gains)).tolist()}
+    moves, used, apart = ranked_moves(losses, splits, unsound, least_gain), set[int](), list[tuple[int, int, int]]()
+    for move in moves:
+        if used.isdisjoint(move):
+            apart.append(move)
+            used.update(move)
+    sizes = sorted({len(apart), len(apart) // 2} - {0, 1}, reverse=True)
+    for together in [*(apart[:size] for size in sizes), *([move] for move in moves)]:
+        moved: FloatArray | None = state
+        for i, j, component in together:
+            before = rows.mixture_of(moved)
+            counted = state if moved is state else rows.state_of(before, rows.weight * before.weights)
+            moved = rows.moved(counted, halves, (i, j), component)
+            if moved is None:
+                break
+        if moved is not None:
+            yield moved
+
+
+def ranked_moves(
+    costs: FloatArray, gains: dict[int, float], unsound: BoolArray, least_gain: float = -np.inf
+) -> list[tuple[int, int, int]]:
     """Return the two components to merge and the one to split of each move, best first.
 
     Parameters
@@ -111,6 +141,8 @@ def ranked_moves(costs: FloatArray, gains: dict[int, float], unsound: BoolArray)
         Gain of splitting a component in nats, by component.
     unsound : (k,) array of bool
         Components that are merged before all others.
+    least_gain : float
+        Moves are left out unless the gain of the split minus the merge cost is at least this.
 
     Returns
     -------
@@ -128,7 +160,7 @@ def ranked_moves(costs: FloatArray, gains: dict[int, float], unsound: BoolArray)
     for component in widest[:most]:
         others = [pair for pair in pairs if component not in pair]
         moves += [(costs[i, j] - gains[component], (i, j, component)) for i, j in others[:most]]
-    return [move for _, move in sorted(moves)]
+    return [move for loss, move in sorted(moves) if -loss >= least_gain]
 
 
 def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> Iterator[Mixture]:
@@ -248,7 +280,7 @@ def merge_losses(mixture: Mixture, responsibilities: FloatArray, weights: FloatA
 
     The bounds of `merge_costs` take the component of each row as known. The estimate is lower by what a row tells about
     which of the two components it is from, the mutual information, so it is small for components that overlap.
-    Of many rows, some are used for this information.
+    Of many rows, some are used for this information, and all of them for the pairs that lose least.
 
     Parameters
     ----------
@@ -265,28 +297,42 @@ def merge_losses(mixture: Mixture, responsibilities: FloatArray, weights: FloatA
         Nats; the diagonal is zero.
     """
     counts = responsibilities.sum(axis=0) if weights is None else weights @ responsibilities
-    every = responsibilities.size // _MOST_SHARES
+    every = max(responsibilities.size // _MOST_SHARES, 1)
+    some = responsibilities[::every]
+    their_weights = None if weights is None else weights[::every]
     if every > 1:
-        responsibilities = responsibilities[::every]
-        weights = np.ones(len(responsibilities)) if weights is None else weights[::every]
-        weights = weights * (counts.sum() / weights.sum())
-    shares = responsibilities if weights is None else responsibilities * weights[:, None]
-    overlap = shares.T @ responsibilities
-    losses = merge_costs(mixture, counts)
+        their_weights = np.ones(len(some)) if their_weights is None else their_weights
+        their_weights = their_weights * (counts.sum() / their_weights.sum())
+    shares = some if their_weights is None else some * their_weights[:, None]
+    overlap = shares.T @ some
     both = counts[:, None] + counts
+    losses = merge_costs(mixture, counts)
     losses -= xlogy(both, both) - xlogy(counts, counts)[:, None] - xlogy(counts, counts)
+    known = np.triu(losses, 1)
     share = np.triu(overlap / np.maximum(np.minimum(counts[:, None], counts), np.finfo(np.float64).tiny), 1)
     closest = np.argsort(-share, axis=None, kind="stable")[: _OVERLAPPING * mixture.n_components]
-    columns = np.ascontiguousarray(responsibilities.T)
-    for at in closest[share.ravel()[closest] > _LEAST_OVERLAP].tolist():
-        i, j = divmod(at, mixture.n_components)
-        rows = np.flatnonzero(np.minimum(columns[i], columns[j]) > _NOTHING)
-        one, other = columns[i, rows], columns[j, rows]
-        unknown = xlogy(one + other, one + other) - xlogy(one, one) - xlogy(other, other)
-        losses[i, j] += unknown.sum() if weights is None else unknown @ weights[rows]
-        losses[j, i] = losses[i, j]
-    np.fill_diagonal(losses, 0.0)
-    return losses
+    columns = np.ascontiguousarray(some.T)
+    for i, j in _pairs_at(closest[share.ravel()[closest] > _LEAST_OVERLAP], mixture.n_components):
+        losses[i, j] += _information(columns[i], columns[j], their_weights)
+    if every > 1:
+        upper = np.where(np.triu(np.ones_like(losses), 1) > 0, losses, np.inf)
+        cheapest = np.argsort(upper, axis=None, kind="stable")[: 2 * max(_MERGES, mixture.n_components // 4)]
+        for i, j in _pairs_at(cheapest[np.isfinite(upper.ravel()[cheapest])], mixture.n_components):
+            losses[i, j] = known[i, j] + _information(responsibilities[:, i], responsibilities[:, j], weights)
+    losses = np.triu(losses, 1)
+    return losses + losses.T
+
+
+def _pairs_at(places: IntArray, n_components: int) -> Iterator[tuple[int, int]]:
+    return (divmod(place, n_components) for place in places.tolist())
+
+
+def _information(one: FloatArray, other: FloatArray, weights: FloatArray | None) -> float:
+    """Return what rows with responsibilities (n,) of two components do not tell about which of them they are from."""
+    rows = np.flatnonzero(np.minimum(one, other) > _NOTHING)
+    one, other = one[rows], other[rows]
+    unknown = xlogy(one + other, one + other) - xlogy(one, one) - xlogy(other, other)
+    return float(unknown.sum() if weights is None else unknown @ weights[rows])
 
 
 def side_of_mean(centered: FloatArray, direction: FloatArray) -> BoolArray:
