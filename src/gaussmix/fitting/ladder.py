@@ -11,7 +11,7 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.compiled_rows import CompiledRows
-from gaussmix.fitting.coreset import GROWTH, sizes_of_samples
+from gaussmix.fitting.coreset import GROWTH, MOST_ROWS, sizes_of_samples
 from gaussmix.fitting.multistart import SHORT, Multistart
 from gaussmix.fitting.recorded_fits import MixtureFormat, remembered
 from gaussmix.fitting.runs import Run, ranked
@@ -25,6 +25,7 @@ MANY_ROWS = 1_000_000
 _AHEAD = 0.02  # nats for each parameter; the optima of a sample and of all rows differ by half a nat for each
 _LARGE, _ROWS_PER_PARAMETER, _QUICK = 16, 20, 8  # all rows to a sample, its rows, iterations: larger ones do not help
 _MOST_PAIRS = 16_000_000  # rows times components of a sample in which moves are tried: 128 MB of responsibilities
+_FEW_ROWS = 100_000  # whose passes take little of the time of a fit
 _LEVEL = 1 << 32  # number of the first random stream, apart from those of starts
 
 
@@ -64,9 +65,9 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
 
     A sample is left when what is ahead there is below its sampling error. Moves repair components that a sample shows
     to be degenerate, and go on wherever they promise to gain more than this error: a larger sample has enough rows of
-    clusters that were too rare in a smaller one. If the moves on the last sample gained, or if there is none between
-    the search and all rows, they are also tried on all rows, as far as memory allows. The run on all rows, if they are many, is accelerated by the last sample, which is smaller than
-    the largest one if EM converges quickly.
+    clusters that were too rare in a smaller one. If the moves on the last sample gained, or if there are few rows, they
+    are also tried on all rows, as far as memory allows. The run on all rows, if they are many, is accelerated by the
+    last sample, which is smaller than the largest one if EM converges quickly.
 
     Parameters
     ----------
@@ -98,7 +99,8 @@ def climb(last: Multistart, ladder: Ladder, found: Run, second: Run | None) -> R
         is_large = size >= max(n_rows // _LARGE, _ROWS_PER_PARAMETER * mixture.n_parameters)
         if is_large and n_iter <= _QUICK:
             break
-    if has_moved and _may_move(last, mixture, n_rows) and time.perf_counter() <= settings.deadline:
+    is_moderate = n_rows <= (MOST_ROWS if has_moved else _FEW_ROWS)
+    if is_moderate and _may_move(last, mixture, n_rows) and time.perf_counter() <= settings.deadline:
         every = ladder.engine.sample_rows(n_rows, np.random.default_rng(0))
         (mixture, _, last.n_runs, _), other = _on_sample(last, every, mixture, other), None
     may_propose = mixture.degrees_of_freedom is None and n_rows >= MANY_ROWS  # t: sums are not the step

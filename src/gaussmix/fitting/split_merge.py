@@ -117,15 +117,24 @@ def promising_moves(
             used.update(move)
     sizes = sorted({len(apart), len(apart) // 2} - {0, 1}, reverse=True)
     for together in [*(apart[:size] for size in sizes), *([move] for move in moves)]:
-        moved: FloatArray | None = state
-        for i, j, component in together:
-            before = rows.mixture_of(moved)
-            counted = state if moved is state else rows.state_of(before, rows.weight * before.weights)
-            moved = rows.moved(counted, halves, (i, j), component)
-            if moved is None:
-                break
+        moved = _after(rows, state, halves, together)
         if moved is not None:
             yield moved
+
+
+def _after(
+    rows: CompiledRows, state: FloatArray, halves: FloatArray, moves: list[tuple[int, int, int]]
+) -> FloatArray | None:
+    """Return the state after moves that have no component in common; None if it is singular."""
+    for at, (i, j, component) in enumerate(moves):
+        if at:
+            before = rows.mixture_of(state)
+            state = rows.state_of(before, rows.weight * before.weights)
+        moved = rows.moved(state, halves, (i, j), component)
+        if moved is None:
+            return None
+        state = moved
+    return state
 
 
 def ranked_moves(
