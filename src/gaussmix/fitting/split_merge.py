@@ -128,8 +128,7 @@ def _after(
     """Return the state after moves that have no component in common; None if it is singular."""
     for at, (i, j, component) in enumerate(moves):
         if at:
-            before = rows.mixture_of(state)
-            state = rows.state_of(before, rows.weight * before.weights)
+            state = rows.state_of(before := rows.mixture_of(state), rows.weight * before.weights)
         moved = rows.moved(state, halves, (i, j), component)
         if moved is None:
             return None
