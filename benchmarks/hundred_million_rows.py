@@ -14,8 +14,8 @@ float64 (tgmm in float32). The table has the time for each row and iteration, ha
 with 1. Programs are left out where they are not installed.
 
 Seen on two cores that other programs used as well: 312 processor seconds, the time of 4.6 passes of 68.3; 2 passes and
-3 in single precision; at most 0.89 GB. The clusters have 0.9 to 2 % of the rows: of clusters with 0.1 %, the sample of
-the search has too few rows, and the fit ends in a worse optimum after many more passes.
+3 in single precision; at most 0.89 GB. The clusters have 0.9 to 2 % of the rows. These figures are from before moves on
+the larger samples, which look for rare clusters.
 
 ``--rows`` sets the number of rows, ``--quick`` uses 400,000. ``--folder`` keeps the files: a fit that was ended goes on
 from its checkpoint when the script runs again, and its figures then lack what was done before.

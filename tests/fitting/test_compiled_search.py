@@ -19,11 +19,11 @@ from gaussmix.fitting.compiled_rows import CompiledRows, Limits
 from gaussmix.fitting.compiled_search import CompiledSearch
 from gaussmix.fitting.degeneracy import examine, find_lost
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.merge_losses import losses_of, merge_losses
 from gaussmix.fitting.multistart import Multistart, SearchSettings
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search import MOST_PAIRS
-from gaussmix.fitting.split_merge import losses_of, merge_losses
 from gaussmix.fitting.starts import draw_starts, reference_start, start_from_labels
 from gaussmix.fitting.stopping import RemainingGain, Stop
 

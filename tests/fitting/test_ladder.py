@@ -63,3 +63,19 @@ def test_a_rare_distant_cluster_survives(n_rare, distance):
     rows = np.concatenate([rng.normal(0, 1, (170_000, 2)), rng.normal(distance, 0.7, (n_rare, 2))])
     fit = GaussianMixture(2, random_state=0).fit(rows)
     assert_array_equal(np.round(fit.weights_ * len(rows)), [170_000, n_rare])
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_features", "n_common", "n_rare", "covariance_type"),
+    [(60_000, 3, 3, 5, "diag"), (50_000, 5, 5, 5, "full"), (100_000, 6, 6, 6, "full"), (100_000, 6, 6, 6, "diag")],
+)
+def test_rare_clusters_are_found_that_the_first_sample_misses(n_rows, n_features, n_common, n_rare, covariance_type):
+    rng = np.random.default_rng(n_rows)
+    shares = np.concatenate([np.full(n_rare, 0.001), rng.dirichlet(np.full(n_common, 3.0))])
+    k = n_common + n_rare
+    means = rng.normal(0, 5, (k, n_features))
+    truth = Mixture.from_parameters(shares / shares.sum(), means, np.tile(np.eye(n_features), (k, 1, 1)))
+    rows, _ = truth.sample(n_rows, 0)
+    found = GaussianMixture(k, covariance_type=covariance_type, random_state=0).fit(rows)
+    nearest = np.linalg.norm(found.means_ - means[:, None], axis=2).min(axis=1)
+    assert nearest.max() < 1.0

@@ -13,11 +13,12 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.merge_losses import merge_costs, merge_losses
 from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search import find_optimum
-from gaussmix.fitting.split_merge import halves, merge_costs, merge_losses, propose_moves, side_of_mean
+from gaussmix.fitting.split_merge import halves, propose_moves, side_of_mean
 from gaussmix.fitting.starts import start_from_labels
 from gaussmix.fitting.stopping import RemainingGain
 

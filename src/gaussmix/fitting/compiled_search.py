@@ -18,9 +18,10 @@ from gaussmix.fitting.acceleration import AbstractAccelerator
 from gaussmix.fitting.compiled_rows import CompiledRows, Limits, Outcome
 from gaussmix.fitting.degeneracy import Soundness, examine
 from gaussmix.fitting.em import Fit, Progress, Record
+from gaussmix.fitting.merge_losses import losses_of
 from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Start
 from gaussmix.fitting.runs import FittedRun, Run
-from gaussmix.fitting.split_merge import compiled_moves, draw_swaps, losses_of
+from gaussmix.fitting.split_merge import compiled_moves, draw_swaps
 from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
 
 _STOPS = {

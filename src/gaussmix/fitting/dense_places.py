@@ -15,8 +15,8 @@ from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.fitting.degeneracy import rows_needed
+from gaussmix.fitting.merge_losses import merge_losses
 from gaussmix.fitting.sample import Sample
-from gaussmix.fitting.split_merge import merge_losses
 from gaussmix.fitting.starts import start_from_responsibilities
 
 _CENTERS, _MOST_ROWS = 128, 2048  # balls whose rows are counted, and rows that are counted, before all are looked at

@@ -20,10 +20,11 @@ from gaussmix.fitting.degeneracy import examine, find_lost, rows_needed
 from gaussmix.fitting.dense_places import propose_dense_places
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.merge_losses import losses_in
 from gaussmix.fitting.row_moves import propose_row_moves
 from gaussmix.fitting.runs import AGREED, SAME, FittedRun, Run, first_ranked, ranked, unstacked, with_fit
 from gaussmix.fitting.sample import Sample
-from gaussmix.fitting.split_merge import compiled_moves, losses_in, propose_moves, propose_refills, propose_swaps
+from gaussmix.fitting.split_merge import promising_moves, propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 from gaussmix.fitting.wide_starts import is_same_start
 
@@ -416,10 +417,11 @@ class Multistart:
             self.highest = run
 
     def moves(self, run: Run) -> Iterator[Start]:
-        """Yield starts after split-and-merge moves from a run."""
+        """Yield starts after split-and-merge moves from a run; compiled ones are those that promise a gain."""
         if self.splitter is not None:
             state, losses = self.splitter.state_of(run.mixture, run.counts), losses_in(self.data, run.mixture)
-            return map(self.splitter.mixture_of, compiled_moves(self.splitter, state, losses, run.soundness.unsound))
+            states = promising_moves(self.splitter, state, losses, run.soundness.unsound, self.near.nats)
+            return map(self.splitter.mixture_of, states)
         return propose_moves(self.data, run.mixture, run.fit.moments, self.update.of_parts, run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:

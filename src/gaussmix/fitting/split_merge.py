@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import xlogy
 
 from gaussmix.core.covariance.deviations import whiten_by
 from gaussmix.core.covariance.triangular import inverse_transposed, lower_root
@@ -22,19 +21,15 @@ from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.fitting.compiled_rows import CompiledRows
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.merge_losses import losses_in, merge_losses, moves_each
 from gaussmix.fitting.sample import Sample, cluster, kurtosis_axes
 from gaussmix.fitting.starts import start_from_labels, start_from_responsibilities
 
 _SPLIT_ITERATIONS = 2, 3  # of each start, then of the better one
 _LEAST_SHARE = 1e-3  # responsibility below which a row is ignored when a component is split
-_LEAST_OVERLAP = 1e-3  # sum of the products of responsibilities, as a share of the smaller component
-_OVERLAPPING = 4  # pairs for each component whose overlap is taken into account
-_MOST_SHARES = 200_000  # rows times components from which overlap is estimated; of more, some of the rows
-_NOTHING = 1e-9  # responsibility from which a row tells nothing about the overlap of two components
 _POWER_ITERATIONS = 10
 _FEW_COMPONENTS = 4
 _HEAVY, _FAR = 1.5, 2.0  # fourth moment of heavy tails, squared distance of a tail, relative to those of most rows
-_MERGES = 3  # components to split, and pairs to merge for each of them; k / 4 if that is more
 
 
 def propose_moves(
@@ -99,7 +94,44 @@ def compiled_moves(
             yield moved
 
 
-def ranked_moves(costs: FloatArray, gains: dict[int, float], unsound: BoolArray) -> list[tuple[int, int, int]]:
+def promising_moves(
+    rows: CompiledRows, state: FloatArray, losses: FloatArray, unsound: BoolArray, least_gain: float
+) -> Iterator[FloatArray]:
+    """Yield the states after moves of `ranked_moves` that promise a gain: several at once, then one by one.
+
+    Moves that are made at once have no component in common. ``losses`` are the `merge_losses` of the mixture.
+    """
+    gains, halves = rows.split(state)
+    splits = {at: float(gains[at]) for at in np.flatnonzero(~unsound & np.isfinite(gains)).tolist()}
+    moves, used, apart = ranked_moves(losses, splits, unsound, least_gain), set[int](), list[tuple[int, int, int]]()
+    for move in moves:
+        if used.isdisjoint(move):
+            apart.append(move)
+            used.update(move)
+    sizes = sorted({len(apart), len(apart) // 2} - {0, 1}, reverse=True)
+    for together in [*(apart[:size] for size in sizes), *([move] for move in moves)]:
+        moved = _after(rows, state, halves, together)
+        if moved is not None:
+            yield moved
+
+
+def _after(
+    rows: CompiledRows, state: FloatArray, halves: FloatArray, moves: list[tuple[int, int, int]]
+) -> FloatArray | None:
+    """Return the state after moves that have no component in common; None if it is singular."""
+    for at, (i, j, component) in enumerate(moves):
+        if at:
+            state = rows.state_of(before := rows.mixture_of(state), rows.weight * before.weights)
+        moved = rows.moved(state, halves, (i, j), component)
+        if moved is None:
+            return None
+        state = moved
+    return state
+
+
+def ranked_moves(
+    costs: FloatArray, gains: dict[int, float], unsound: BoolArray, least_gain: float = -np.inf
+) -> list[tuple[int, int, int]]:
     """Return the two components to merge and the one to split of each move, best first.
 
     Parameters
@@ -110,6 +142,8 @@ def ranked_moves(costs: FloatArray, gains: dict[int, float], unsound: BoolArray)
         Gain of splitting a component in nats, by component.
     unsound : (k,) array of bool
         Components that are merged before all others.
+    least_gain : float
+        Moves are left out unless the gain of the split minus the merge cost is at least this.
 
     Returns
     -------
@@ -122,12 +156,12 @@ def ranked_moves(costs: FloatArray, gains: dict[int, float], unsound: BoolArray)
     cheapest = np.argsort(costs[first, second], kind="stable")
     pairs = list(zip(first[cheapest].tolist(), second[cheapest].tolist(), strict=True))
     widest = sorted(gains, key=lambda component: -gains[component])
-    most = max(_MERGES, k // 4)
+    most = moves_each(k)
     moves = []
     for component in widest[:most]:
         others = [pair for pair in pairs if component not in pair]
         moves += [(costs[i, j] - gains[component], (i, j, component)) for i, j in others[:most]]
-    return [move for _, move in sorted(moves)]
+    return [move for loss, move in sorted(moves) if -loss >= least_gain]
 
 
 def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> Iterator[Mixture]:
@@ -243,90 +277,6 @@ def propose_refills(
         shares[:, component] = shares[:, widest] * first
         shares[:, widest] -= shares[:, component]
     yield start_from_responsibilities(data, shares, structure)
-
-
-def merge_costs(mixture: Mixture, counts: FloatArray) -> FloatArray:
-    """Return upper bounds (k, k) on the log-likelihood in nats that is lost by merging two components.
-
-    They are `AbstractCovariance.merge_costs` of all pairs; the diagonal is zero.
-    """
-    k = mixture.n_components
-    first, second = np.triu_indices(k, 1)
-    costs = np.zeros((k, k))
-    cost = mixture.covariance.merge_costs(first, second, counts, mixture.means[first] - mixture.means[second])
-    costs[first, second] = costs[second, first] = cost
-    return costs
-
-
-def merge_losses(mixture: Mixture, responsibilities: FloatArray, weights: FloatArray | None) -> FloatArray:
-    """Return estimates (k, k) of the log-likelihood in nats that is lost by merging two components.
-
-    The bounds of `merge_costs` take the component of each row as known. The estimate is lower by what a row tells about
-    which of the two components it is from, the mutual information, so it is small for components that overlap.
-    Of many rows, some are used for this information.
-
-    Parameters
-    ----------
-    mixture : Mixture
-        Result of EM.
-    responsibilities : (n, k) array
-        Responsibilities of the components.
-    weights : (n,) array, optional
-        Weights of the rows.
-
-    Returns
-    -------
-    (k, k) array
-        Nats; the diagonal is zero.
-    """
-    counts = responsibilities.sum(axis=0) if weights is None else weights @ responsibilities
-    every = responsibilities.size // _MOST_SHARES
-    if every > 1:
-        responsibilities = responsibilities[::every]
-        weights = np.ones(len(responsibilities)) if weights is None else weights[::every]
-        weights = weights * (counts.sum() / weights.sum())
-    shares = responsibilities if weights is None else responsibilities * weights[:, None]
-    overlap = shares.T @ responsibilities
-    share = np.triu(overlap / np.maximum(np.minimum(counts[:, None], counts), np.finfo(np.float64).tiny), 1)
-    closest = np.argsort(-share, axis=None, kind="stable")[: _OVERLAPPING * mixture.n_components]
-    columns, unknown = np.ascontiguousarray(responsibilities.T), np.zeros_like(overlap)
-    for at in closest[share.ravel()[closest] > _LEAST_OVERLAP].tolist():
-        i, j = divmod(at, mixture.n_components)
-        rows = np.flatnonzero(np.minimum(columns[i], columns[j]) > _NOTHING)
-        one, other = columns[i, rows], columns[j, rows]
-        nats = xlogy(one + other, one + other) - xlogy(one, one) - xlogy(other, other)
-        unknown[i, j] = unknown[j, i] = nats.sum() if weights is None else nats @ weights[rows]
-    return losses_of(mixture, counts, unknown)
-
-
-def losses_of(mixture: Mixture, counts: FloatArray, unknown: FloatArray) -> FloatArray:
-    """Return the estimates of `merge_losses`.
-
-    Parameters
-    ----------
-    mixture : Mixture
-        Result of EM.
-    counts : (k,) array
-        Sums of the weighted responsibilities.
-    unknown : (k, k) array
-        Sum over the rows of the entropy in nats about which of two components they are from, for pairs that overlap.
-
-    Returns
-    -------
-    (k, k) array
-        Nats; the diagonal is zero.
-    """
-    losses, both, own = merge_costs(mixture, counts), counts[:, None] + counts, xlogy(counts, counts)
-    losses -= xlogy(both, both) - own[:, None] - own
-    losses += unknown
-    losses = np.where(unknown > 0, np.triu(losses) + np.triu(losses, 1).T, losses)  # the same bits on both sides
-    np.fill_diagonal(losses, 0.0)
-    return losses
-
-
-def losses_in(data: Sample, mixture: Mixture) -> FloatArray:
-    """Return `merge_losses` (k, k) of a mixture on the rows of a sample."""
-    return merge_losses(mixture, mixture.responsibilities(data.rows.values), data.rows.weights)
 
 
 def side_of_mean(centered: FloatArray, direction: FloatArray) -> BoolArray:

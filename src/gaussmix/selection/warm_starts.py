@@ -6,7 +6,8 @@ import numpy as np
 
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
-from gaussmix.fitting.split_merge import halves, merge_costs, side_of_mean
+from gaussmix.fitting.merge_losses import merge_costs
+from gaussmix.fitting.split_merge import halves, side_of_mean
 from gaussmix.selection.partitions import Start
 
 _SPLITS = 8  # components that are split, greatest weight first
