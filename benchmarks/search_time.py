@@ -13,6 +13,7 @@ problem.
 """
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -33,7 +34,8 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THRE
 def work(tables: Path, contender: str) -> None:
     """Fit the problem of each line of the standard input, a position and a seed, and print the seconds."""
     warnings.simplefilter("ignore")
-    makers = list_problems(tables)
+    with contextlib.redirect_stdout(sys.stderr):  # the standard output is for seconds
+        makers = list_problems(tables)
     problems: dict[int, Any] = {}
     for line in sys.stdin:
         at, seed = map(int, line.split())

@@ -19,12 +19,13 @@ from gaussmix.fitting.compiled_rows import CompiledRows, Limits
 from gaussmix.fitting.compiled_search import CompiledSearch
 from gaussmix.fitting.degeneracy import examine, find_lost
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.merge_losses import losses_of, merge_losses
+from gaussmix.fitting.merge_losses import losses_in, losses_of, merge_losses
 from gaussmix.fitting.multistart import Multistart, SearchSettings
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search import MOST_PAIRS
-from gaussmix.fitting.starts import draw_starts, reference_start, start_from_labels
+from gaussmix.fitting.split_merge import compiled_moves
+from gaussmix.fitting.starts import draw_starts, reference_start, start_from_labels, start_from_responsibilities
 from gaussmix.fitting.stopping import RemainingGain, Stop
 
 NAMES = ("iris", "blobs", "line", "overlapping")
@@ -317,10 +318,28 @@ def test_wide_rows_and_priors_on_means_are_left_to_python(form):
 def test_compiled_splits_serve_a_search_in_python(name, letters):
     rows, k = TABLES[name]
     reference, compiled = searches(rows, letters, k)
-    split = replace(reference, splitter=compiled.rows)
     start = next(draw_starts(reference.data, MODELS[letters], k, range(1), streams(0)))
-    run = reference.run(start, 500)
-    moves = [list(itertools.islice(search.moves(run), 8)) for search in (reference, split)]
+    run, splitter = reference.run(start, 500), compiled.rows
+    state, losses = splitter.state_of(run.mixture, run.counts), losses_in(reference.data, run.mixture)
+    states = itertools.islice(compiled_moves(splitter, state, losses, run.soundness.unsound), 8)
+    moves = [list(itertools.islice(reference.moves(run), 8)), [*map(splitter.mixture_of, states)]]
     assert len(moves[0]) == len(moves[1]) > 0
     ends = [max(one.objective for one in reference.short_runs(some, 10)) for some in moves]
     assert ends[1] == pytest.approx(ends[0], abs=5.0)
+
+
+@pytest.mark.parametrize("letters", ["VVI", "EEE", "VVE", "VVV"])
+def test_moves_of_large_tables_are_those_that_promise_a_gain(letters):
+    rows, k = TABLES["blobs"]
+    reference, compiled = searches(rows, letters, k)
+    run = reference.run(next(draw_starts(reference.data, MODELS[letters], k, range(1), streams(0))), 500)
+    split = replace(reference, splitter=compiled.rows)
+    assert not list(split.moves(run))  # from the optimum
+    joined = np.array(run.mixture.responsibilities(rows))
+    joined[:, 0] += joined[:, 1]
+    third = np.arange(len(rows)) % 2 == 0
+    joined[:, 1] = joined[:, 2] * third
+    joined[:, 2] *= ~third  # one component for two clusters, and two for one
+    bad = reference.run(start_from_responsibilities(reference.data, joined, MODELS[letters]), 1)
+    ends = [one.objective for one in reference.short_runs(itertools.islice(split.moves(bad), 2), 200)]
+    assert max(ends) == pytest.approx(run.objective, abs=1e-3)

@@ -88,7 +88,7 @@ class OnlineFitMixin(FittedRunMixin):
     def _go_on(self, X: Any, sample_weight: Any, noise_covariance: Any, share: float) -> None:
         check_gaussian_mixture(self)
         rows: AnyRows = self._checked_rows(X, sample_weight, noise_covariance, reset=False)
-        past, base = self._stored_moments().faded(share), self.fit_result_.update
+        past, base = _stored_moments(self.fit_result_).faded(share), self.fit_result_.update
         settings = self._settings(None, None, self._watcher(VerbosePrinter(self.verbose, self.verbose_interval)))
         rows = rows.informative()
         if not rows.n_positive:
@@ -126,15 +126,11 @@ class OnlineFitMixin(FittedRunMixin):
     @property
     def moments_(self) -> StoredMoments:
         """Sums over all rows of the fit, at the fitted mixture: what later rows are added to."""
+        result: FitResult = self.fit_result_
         try:
-            return self._stored_moments()
+            return _stored_moments(result)
         except ValueError as error:  # hasattr and dir, with which notebooks show an estimator, expect the other kind
             raise AttributeError(str(error)) from None
-
-    def _stored_moments(self) -> StoredMoments:
-        result: FitResult = self.fit_result_
-        _require_all_columns(result)
-        return StoredMoments(result.mixture, result.fit.moments)
 
     def _merge(self, parts: list[StoredMoments]) -> None:
         check_gaussian_mixture(self)
@@ -170,6 +166,11 @@ def _share_kept(forgetting: Any) -> float:
     if isinstance(forgetting, bool) or not isinstance(forgetting, int | float | np.number) or not 0 <= forgetting < 1:
         raise ValueError(f"forgetting must be a number from 0 up to but not including 1, got {forgetting!r}")
     return 1.0 - float(forgetting)
+
+
+def _stored_moments(result: FitResult) -> StoredMoments:
+    _require_all_columns(result)
+    return StoredMoments(result.mixture, result.fit.moments)
 
 
 def _require_all_columns(result: FitResult) -> None:

@@ -141,7 +141,7 @@ class SearchData:
 
     def root_within(self, size: int, form: Form) -> FloatArray:
         """Return the lower root of the covariance within clusters, (d, d)."""
-        form = "full" if form == "tied" else form
+        form = "full" if FORMS[form].is_shared else form
         if (size, form) not in self._roots:
             labels = self.clusters(size)[0][1]
             self._roots[size, form] = self._samples[form].root_within_clusters(labels, form)
