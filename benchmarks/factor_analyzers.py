@@ -104,7 +104,7 @@ def time_passes(rows: np.ndarray, model: Mixture, rounds: int) -> dict[str, floa
     calls = {name: own_pass(rows, Mixture(model.weights, model.means, one)) for name, one in structures.items()}
     calls["first factor"] = calls.pop("factor")
     calls["scikit-learn diag"] = peer_pass(rows, k, "diag")
-    with threadpool_limits(1), one_blas_thread(*rows.shape):  # as in a fit
+    with threadpool_limits(1), one_blas_thread():  # as in a fit
         for _ in range(rounds):
             for name, call in calls.items():
                 if name == "full" and name in seconds:  # takes long

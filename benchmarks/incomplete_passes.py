@@ -204,7 +204,7 @@ def main() -> int:
     print(f"\n{'':26}{'rows':>9}{'patterns':>9}{'complete':>11}{'incomplete':>11}{'ratio':>16}{'us/pair':>9}")
     found = []
     for case in CASES:
-        with one_blas_thread(case.n, case.d):
+        with one_blas_thread():
             row = measure(case, rounds, options.quick)
         found.append(row)
         print(

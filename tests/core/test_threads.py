@@ -65,18 +65,18 @@ def test_the_last_thread_lifts_the_limit_of_blas(two_blas_threads):
     first_inside, first_may_leave = threading.Event(), threading.Event()
 
     def first():
-        with one_blas_thread(*WIDE):
+        with one_blas_thread():
             first_inside.set()
             first_may_leave.wait()
 
     thread = threading.Thread(target=first)
     thread.start()
     first_inside.wait()
-    with one_blas_thread(*WIDE):
+    with one_blas_thread():
         first_may_leave.set()
         thread.join()
         assert blas_threads() == {1}
-        with one_blas_thread(*WIDE):
+        with one_blas_thread():
             assert blas_threads() == {1}
         assert blas_threads() == {1}
     assert blas_threads() == {2}
@@ -104,7 +104,7 @@ def test_limits_of_the_caller_are_as_before(n_threads):
 @pytest.mark.parametrize("wrong", [ValueError, KeyboardInterrupt])
 def test_a_failure_lifts_the_limit_of_blas_too(wrong, two_blas_threads):
     def fail():
-        with one_blas_thread(*WIDE):
+        with one_blas_thread():
             raise wrong
 
     with pytest.raises(wrong):

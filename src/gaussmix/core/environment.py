@@ -17,7 +17,6 @@ REQUIRED = ("numpy", "scipy", "scikit-learn", "typer", "rich")
 OPTIONAL = ("pandas", "pyarrow", "pillow", "matplotlib", "starlette", "uvicorn", "torch")
 SETTINGS = ("GAUSSMIX_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "MKL_", "DAAL_", "TBB_")
 """Prefixes of the environment variables that select threads or kernels."""
-_SINGLE_NUMBERS, _SINGLE_FEATURES = 10_000, 32  # up to these sizes BLAS uses one thread
 
 
 def show_versions() -> None:
@@ -88,11 +87,8 @@ def thread_pools() -> list[str]:
 
 
 @contextmanager
-def one_blas_thread(n_rows: int, n_features: int) -> Iterator[None]:
-    """Limit the BLAS of NumPy and SciPy to one thread, unless data of this shape use one thread anyway."""
-    if n_rows * n_features <= _SINGLE_NUMBERS and n_features <= _SINGLE_FEATURES:
-        yield
-        return
+def one_blas_thread() -> Iterator[None]:
+    """Limit the BLAS of NumPy and SciPy to one thread: others would wait actively for long after small products."""
     _blas_limit.enter()
     try:
         yield

@@ -348,7 +348,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         data, columns = _prepared(weighted.take(held), labels.take(held), self._priors(labels))
         seed = int(check_random_state(self.random_state).randint(2**31))
         calibrates = None if isinstance(self.calibrate, str) else bool(self.calibrate)
-        with one_blas_thread(*values.shape):
+        with one_blas_thread():
             try:
                 choice = choose(data, self._asked(labels, data.rows.n_features, seed), calibrates=calibrates)
             except FitFailedError as error:

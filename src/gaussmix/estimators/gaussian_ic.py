@@ -346,7 +346,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
         wanted -= set(known)
         cells = dict(self.cells_) if known else {}
         deadline = math.inf if self.time_budget is None else began + float(self.time_budget)
-        with one_blas_thread(*rows.rows.shape):
+        with one_blas_thread():
             interrupted = self._search(rows, wanted, cells, known, deadline)
             if not any(cell.fit for cell in cells.values()):
                 if interrupted:

@@ -93,7 +93,7 @@ class OnlineFitMixin(FittedRunMixin):
         rows = rows.informative()
         if not rows.n_positive:
             return
-        with one_blas_thread(*rows.shape):
+        with one_blas_thread():
             self.fit_result_ = fit_block(engine_for(rows), base, past, settings.search)
         if self.fit_result_.fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt

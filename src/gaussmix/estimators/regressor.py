@@ -279,7 +279,7 @@ class GaussianMixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(2**31))
         sample = NativeEngine.of(rows.positive()).sample_rows(MOST_COMPARED_ROWS, np.random.default_rng(seed))
         search = PredictiveSearch(sample, n_targets, N_FOLDS, self.reg_covar, seed, self.n_jobs)
-        with one_blas_thread(*rows.shape):
+        with one_blas_thread():
             spec = self._choose(search)
         self.n_components_, self.covariance_type_ = spec
         self.held_out_log_density_ = search.mean_log_densities.get(spec, np.nan)

@@ -130,7 +130,7 @@ def adapt_groups(
     ends = np.cumsum(np.bincount(of_row, minlength=len(names)))
     adapted: dict[Hashable, Mixture] = {}
     start = 0
-    with one_blas_thread(*rows.shape):
+    with one_blas_thread():
         for name, end in zip(names, ends.tolist(), strict=True):
             moments = _moments_of(rows.take(slice(start, end)), mixture, order[start:end])
             adapted[name] = _adapted(mixture, moments, float(relevance), what)

@@ -149,7 +149,7 @@ def fit_mixture(
     if settings.noise_volume is not None:
         background = region_of(require_in_memory(kept, "noise"), settings.noise_volume)
     n_candidates = candidates_of(settings.truncation, settings.n_components)
-    with one_blas_thread(*rows.shape):
+    with one_blas_thread():
         if n_candidates is not None:
             complete = require_in_memory(passed, "truncation")
             search = _fit_truncated(complete, kept.total, settings, rng, starts, n_candidates)

@@ -141,7 +141,7 @@ def fit_posterior(
     def update_for(prior: MixturePrior, total: float) -> VariationalUpdate:
         return VariationalUpdate(prior, total, ridge)
 
-    with one_blas_thread(*rows.shape):
+    with one_blas_thread():
         if starts is None:
             seed = int(rng.randint(2**31))
             result = find_posterior(engine, prior, update_for, rows.total, search, prune=prune, seed=seed)

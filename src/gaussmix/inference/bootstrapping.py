@@ -275,7 +275,7 @@ def bootstrap(
         fit = refit(rows_of(draw), fitted.update, fitted.reduced)
         return align(fitted.lift(fit.mixture), fitted.mixture)
 
-    drawn = draw_each(make, n_draws, fitted.rows.shape, n_jobs=n_jobs, progress=progress, title="bootstrap")
+    drawn = draw_each(make, n_draws, n_jobs=n_jobs, progress=progress, title="bootstrap")
     if repeats is not None:
         drawn = [result for result, times in zip(drawn, repeats, strict=True) for _ in range(times)]
     failures = Counter(str(result) for result in drawn if isinstance(result, FitFailedError))

@@ -146,7 +146,7 @@ def stability(
         shared = pairs.astype(np.float64).reshape(k, k)
         return adjusted_rand(shared), greatest_jaccard(shared)
 
-    drawn = draw_each(make, n_draws, fitted.rows.shape, n_jobs=n_jobs, progress=progress, title="stability")
+    drawn = draw_each(make, n_draws, n_jobs=n_jobs, progress=progress, title="stability")
     kept = [result for result in drawn if not isinstance(result, FitFailedError)]
     return Stability(
         fitted.mixture,

@@ -194,9 +194,7 @@ def likelihood_ratio_test(
         null_fit = refit(rows, small.update, small.reduced)
         return _statistic(null_fit.log_likelihood, fit_one_more(rows, null_fit.mixture, update, rng, best))
 
-    drawn = draw_each(
-        make, n_draws, small.rows.shape, n_jobs=n_jobs, progress=progress, title=f"{k} against {k + 1} components"
-    )
+    drawn = draw_each(make, n_draws, n_jobs=n_jobs, progress=progress, title=f"{k} against {k + 1} components")
     values = np.array([result for result in drawn if not isinstance(result, FitFailedError)])
     lifted = None if best is None else small.lift(best)
     statistic = _statistic(_log_likelihood(small, small.reduced), found)

@@ -142,7 +142,6 @@ class Fitted:
 def draw_each(
     make: Callable[[int], Drawn],
     n_draws: int,
-    shape: tuple[int, int],
     *,
     n_jobs: int | None,
     progress: bool,
@@ -158,8 +157,6 @@ def draw_each(
         Returns the result of a draw, given its number.
     n_draws : int
         Number of draws, at least 2.
-    shape : tuple of int
-        Shape of the rows.
     n_jobs : int or None
         Number of threads as in joblib: None is one, -1 all processors.
     progress : bool
@@ -185,7 +182,7 @@ def draw_each(
 
     drawn = []
     with (
-        one_blas_thread(*shape),
+        one_blas_thread(),
         mapped_in_threads(attempt, range(n_draws), n_jobs) as results,
         progress_bar(title, n_draws, shown=progress) as update,
     ):

@@ -259,7 +259,7 @@ def standard_errors(
     components = np.flatnonzero(mixture.weights > 0)
     features = np.arange(d) if fit.columns is None else fit.columns.kept
     parametrization = Parametrization.about(mixture.take(components) if len(components) < k else mixture)
-    with one_blas_thread(*fit.rows.shape):
+    with one_blas_thread():
         information = Information.at(parametrization, fit.rows, squares=kind != "observed")
     spread = AsymptoticCovariance.of(information, kind)
     parts = tuple(derivatives(parametrization, components, features, (k, d)))

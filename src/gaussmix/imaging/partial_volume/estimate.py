@@ -70,7 +70,7 @@ def estimate_fractions(
     FractionEstimate
         Arrays of the shape of the image.
     """
-    with one_blas_thread(int(np.prod(pixels.shape)), pixels.n_channels):
+    with one_blas_thread():
         return _estimate_fractions(pixels, labels, n_classes, spacing, stack, bias_field)
 
 
