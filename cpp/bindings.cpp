@@ -68,6 +68,10 @@ void set_tails(const std::optional<In>& tails, const std::optional<In>& noise, g
   mixture.tails = sized_or_null(tails, mixture.n_components * gaussmix::tail_numbers(mixture.n_features), "tails");
 }
 
+double operations_of(const gaussmix::Rows& rows, const gaussmix::Mixture& mixture) {
+  return gaussmix::operations(rows.n_rows, mixture.n_components, mixture.n_features);
+}
+
 void accumulate(const Table& rows, const std::optional<In>& row_weights, const std::optional<In>& log_prior,
                 const std::string& form, const In& offsets, const In& means, const In& factors,
                 const std::optional<In>& basis, const Out& counts, const Out& shifts, const Out& scatter,
@@ -94,7 +98,7 @@ void accumulate(const Table& rows, const std::optional<In>& row_weights, const s
   const gaussmix::Form of_sums = basis ? gaussmix::Form::full : mixture.form;
   const std::size_t block = gaussmix::block_rows(of_sums, mixture.n_components, mixture.n_features, mixture.incomplete);
   if (segment_rows % block) throw nb::value_error("segment_rows must be a multiple of the rows per block");
-  const gaussmix::Released released;
+  const gaussmix::Released released(operations_of(table, mixture));
   gaussmix::accumulate(table, mixture, gaussmix::max_threads(), rough && !mixture.incomplete && !tails, segment_rows,
                        sums);
 }
@@ -112,7 +116,7 @@ void score_rows(const Table& rows, const std::optional<In>& log_prior, const std
   const gaussmix::Scores to{sized_or_null(log_density, table.n_rows, "log_density"),
                             sized_or_null(responsibilities, n_numbers, "responsibilities"),
                             sized_or_null(labels, table.n_rows, "labels"), sized_or_null(scores, n_numbers, "scores")};
-  const gaussmix::Released released;
+  const gaussmix::Released released(operations_of(table, mixture));
   gaussmix::score_rows(table, mixture, gaussmix::max_threads(), to);
 }
 

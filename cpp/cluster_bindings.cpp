@@ -23,7 +23,7 @@ void cluster_means(const In& rows, const std::optional<In>& row_weights, const L
   const gaussmix::Partition partition{rows.data(),         sized_or_null(row_weights, n, "row_weights"),
                                       labels.data(),       n,
                                       static_cast<int>(d), static_cast<int>(k)};
-  const gaussmix::Released released;
+  const gaussmix::Released released(gaussmix::operations(n, 1, d));
   gaussmix::cluster_means(partition, center.data(), unit, means.data(), sized(deviations, n * d, "deviations"));
 }
 

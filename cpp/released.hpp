@@ -8,15 +8,24 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <thread>
 
 namespace gaussmix {
 
-// The interpreter is released as long as this object lives.
+// Operations of passes over rows, roughly.
+inline double operations(std::size_t n_rows, std::size_t n_components, std::size_t n_features, double n_passes = 1.0) {
+  const double d = static_cast<double>(n_features);
+  return n_passes * static_cast<double>(n_rows) * static_cast<double>(n_components) * (d * d + 16.0);
+}
+
+// The interpreter is released as long as this object lives, unless the work is so little (in operations, roughly) that
+// another thread would hardly get it: threads that fit small tables would wait for each other most of the time.
 class Released {
  public:
-  Released() : state_(PyEval_SaveThread()) {}
+  explicit Released(double operations = kEnough) : state_(operations < kEnough ? nullptr : PyEval_SaveThread()) {}
   ~Released() {
+    if (state_ == nullptr) return;
     ++returning_;
     if (ending_ && std::this_thread::get_id() != last_) {
       --returning_;
@@ -30,6 +39,7 @@ class Released {
 
   // Whether a signal has arrived whose handler raised an exception, which is then set. For the main thread only.
   bool has_interrupt() {
+    if (state_ == nullptr) return PyErr_CheckSignals() != 0;
     PyEval_RestoreThread(state_);
     const bool is_raised = PyErr_CheckSignals() != 0;
     state_ = PyEval_SaveThread();
@@ -49,6 +59,7 @@ class Released {
   static void after_fork() { returning_ = 0; }
 
  private:
+  static constexpr double kEnough = 1e6;
   PyThreadState* state_;
   static inline std::atomic<int> returning_{0};
   static inline std::atomic<bool> ending_{false};

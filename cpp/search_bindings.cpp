@@ -11,6 +11,8 @@ using namespace nb::literals;
 
 namespace {
 
+constexpr int kIterations = 20;  // of a usual run
+
 gaussmix::Points points_of(const In& rows, const std::optional<In>& row_weights) {
   if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
   return {rows.data(), sized_or_null(row_weights, rows.shape(0), "row_weights"), rows.shape(0),
@@ -22,7 +24,7 @@ void draw_seeds(const In& rows, const std::optional<In>& row_weights, int n_trie
   const std::size_t k = seeds.size();
   sized(uniforms, 1 + (k - 1) * n_tries, "uniforms");
   const gaussmix::Points points = points_of(rows, row_weights);
-  const gaussmix::Released released;
+  const gaussmix::Released released(gaussmix::operations(points.n_rows, k * n_tries, 1));
   gaussmix::draw_seeds(points, static_cast<int>(k), n_tries, uniforms.data(), seeds.data());
 }
 
@@ -32,7 +34,7 @@ double k_means(const In& rows, const std::optional<In>& row_weights, int max_ite
   const std::size_t k = centers.size() / rows.shape(1);
   sized(centers, k * rows.shape(1), "centers");
   sized(labels, rows.shape(0), "labels");
-  const gaussmix::Released released;
+  const gaussmix::Released released(gaussmix::operations(points.n_rows, k, 1, std::min(max_iter, kIterations)));
   return gaussmix::k_means(points, static_cast<int>(k), max_iter, tolerance, centers.data(), labels.data());
 }
 
@@ -77,7 +79,7 @@ class EmSearch {
                                             trace.size() / (2 * m)};
     bool is_interrupted = false;
     {
-      gaussmix::Released released;
+      gaussmix::Released released(n_operations(m * std::min<double>(static_cast<double>(max_iter), kIterations)));
       std::function<bool()> ask;
       if (is_interruptible) {
         ask = [&] { return is_interrupted = released.has_interrupt(); };
@@ -92,7 +94,7 @@ class EmSearch {
   void split(const Out& state, int n_threads, const Out& gains, const Out& halves) const {
     sized(state, state_size(), "state");
     sized(halves, sized_k(gains) * search_.half_size(), "halves");
-    const gaussmix::Released released;
+    const gaussmix::Released released(n_operations(kIterations));
     search_.split(state.data(), std::min(n_threads, gaussmix::max_threads()), gains.data(), halves.data());
   }
 
@@ -101,7 +103,7 @@ class EmSearch {
     const std::size_t k = sized_k(counts);
     sized(unknown, k * k, "unknown");
     sized(log_density, rows_.shape(0), "log_density");
-    const gaussmix::Released released;
+    const gaussmix::Released released(n_operations(1));
     search_.overlap(state.data(), counts.data(), unknown.data(), log_density.data());
   }
 
@@ -137,6 +139,9 @@ class EmSearch {
   }
 
  private:
+  double n_operations(double n_passes) const {
+    return gaussmix::operations(rows_.shape(0), n_components_, rows_.shape(1), n_passes);
+  }
   gaussmix::Task task(const std::string& model, int n_components, double prior_rows, double ridge) {
     if (rows_.ndim() != 2) throw nb::value_error("rows must have two axes");
     const std::size_t n = rows_.shape(0), d = rows_.shape(1);
