@@ -25,3 +25,13 @@ def test_a_copy_goes_on_like_the_original(legacy):
     original.normal(size=3)  # the second number of a pair is kept
     copy = random_state_at(original.get_state(legacy=legacy))
     np.testing.assert_array_equal(copy.normal(size=700), original.normal(size=700))
+
+
+@pytest.mark.parametrize(
+    "bits", [np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64, np.random.MT19937]
+)
+def test_a_copy_has_the_bit_generator_of_the_original(bits):
+    original = np.random.RandomState(bits(4))
+    original.normal(size=3)
+    copy = random_state_at(original.get_state(legacy=False))
+    np.testing.assert_array_equal(copy.normal(size=700), original.normal(size=700))

@@ -286,6 +286,20 @@ def test_fewer_rows_than_columns_are_said(flowers):
         BayesianGaussianMixture(random_state=0).fit(flowers[[0, 60, 120]])
 
 
+@pytest.mark.parametrize("offset", [0.0, 1000.0, -3e5])
+def test_prior_of_many_rows_in_single_precision_is_at_their_mean(offset):
+    rows = (np.random.default_rng(0).normal(size=(700_000, 2)) + offset).astype(np.float32)
+    fitted = BayesianGaussianMixture(n_components=1, random_state=0).fit(rows)
+    np.testing.assert_allclose(fitted.mean_prior_, rows.mean(axis=0, dtype=np.float64), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("order", [np.ascontiguousarray, np.asfortranarray, lambda rows: rows[::-1][::-1]])
+def test_order_in_memory_changes_no_bit(order):
+    rows = np.random.default_rng(0).normal(size=(160, 2))
+    expected, fitted = (BayesianGaussianMixture(n_components=3, random_state=0).fit(X) for X in (rows, order(rows)))
+    np.testing.assert_array_equal(fitted.means_, expected.means_)
+
+
 def test_many_rows_are_searched_in_a_sample():
     rows = balls(30_000)
     model = BayesianGaussianMixture(n_components=6, random_state=0).fit(rows)

@@ -88,6 +88,12 @@ def test_callback_sees_every_pass():
     assert [progress.log_likelihood for progress in seen[1:]] == gm.lower_bounds_
 
 
+@pytest.mark.parametrize("bits", [np.random.PCG64, np.random.Philox, np.random.SFC64])
+def test_random_state_may_have_any_bit_generator(bits):
+    once, again = (GaussianMixture(K, random_state=np.random.RandomState(bits(3))).fit(ROWS) for _ in range(2))
+    np.testing.assert_array_equal(once.means_, again.means_)
+
+
 @pytest.mark.parametrize("method", ["kmeans", "k-means++", "random", "random_from_data"])
 def test_every_start_is_repeatable_and_uses_the_weights(method):
     keep = ROWS[:, 0] > np.median(ROWS[:, 0])

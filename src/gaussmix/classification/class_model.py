@@ -1,11 +1,11 @@
 """Models of classes: numbers of components, covariance structures, and what the classes share."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from gaussmix.classification.labels import ClassLabels
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.covariance import covariance_class, display_name
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows

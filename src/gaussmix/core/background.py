@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.typing import FloatArray, IntArray, Random
 
 NOISE = -1

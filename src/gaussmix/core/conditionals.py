@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -11,6 +10,7 @@ from scipy.special import ndtri
 
 import gaussmix.core._native as _native
 from gaussmix.core.background import Background
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import far_rows

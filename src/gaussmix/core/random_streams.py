@@ -24,9 +24,10 @@ def random_streams(seed: int, first: int = 0) -> Iterator[np.random.Generator]:
 
 
 def random_state_at(state: Any) -> np.random.RandomState:
-    """Return a RandomState in the state that another one has returned from ``get_state``."""
-    words: Any = _Words(np.zeros(624, dtype=np.uint32))
-    copy = np.random.RandomState(np.random.MT19937(words))
+    """Return a RandomState in the state that another one, of any bit generator of NumPy, had in ``get_state``."""
+    name = state["bit_generator"] if isinstance(state, dict) else state[0]
+    words: Any = _Words(np.zeros(624, dtype=np.uint32)) if name == "MT19937" else 0
+    copy = np.random.RandomState(getattr(np.random, name)(words))
     copy.set_state(state)
     return copy
 

@@ -1,10 +1,10 @@
 """Rows with their weights, measurement errors and column names, as one value."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.file_pages import pieces, rows_of_piece, take_rows
 from gaussmix.core.noise import NoiseCovariance
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows

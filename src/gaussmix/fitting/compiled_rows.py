@@ -8,12 +8,12 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
 import numpy as np
 
 import gaussmix.core._native as _native
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.covariance import AbstractCovariance, is_model
 from gaussmix.core.covariance.deviations import dense_root
 from gaussmix.core.forms import FORMS

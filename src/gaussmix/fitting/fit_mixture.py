@@ -241,7 +241,7 @@ def _search(
             settings.search,
             int(rng.randint(2**31)),
         )
-    first = rng.get_state()  # the first start is that of scikit-learn for the same random_state
+    first = rng.get_state(legacy=False)  # the first start is that of scikit-learn for the same random_state
     return find_optimum(
         engine,
         settings.structure,

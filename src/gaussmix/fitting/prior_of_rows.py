@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gaussmix.core.column_sums import average_columns
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.engines import NativeEngine
@@ -107,7 +108,7 @@ def _moments_of(rows: WeightedRows) -> tuple[FloatArray, FloatArray, FloatArray]
         mean, covariance = normal_of(rows)
         scale = np.sqrt(covariance.diagonal())
         return mean, scale, covariance / scale[:, None] / scale
-    mean = np.average(rows.values, axis=0, weights=rows.weights).astype(np.float64)
+    mean = average_columns(np.ascontiguousarray(rows.values), rows.weights)
     size = np.maximum(np.abs(rows.values.max(axis=0) - mean), np.abs(rows.values.min(axis=0) - mean))
     scale = np.where(size > 0, size, 1.0)
     unit = WhitenedMixture("full", np.zeros(1), mean[None], np.diag(1 / scale)[None])

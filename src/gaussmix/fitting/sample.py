@@ -2,11 +2,11 @@
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 import gaussmix.core._native as _native
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.column_sums import average_columns, sum_squares
 from gaussmix.core.covariance import structure_of
 from gaussmix.core.covariance.deviations import dense_root, diagonal_of, lengths_of, whiten_by

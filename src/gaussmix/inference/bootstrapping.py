@@ -3,13 +3,13 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from scipy.special import ndtri
 
 from gaussmix.components.matching import align
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_level

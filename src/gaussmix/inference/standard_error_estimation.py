@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from scipy.special import expit, logit, ndtri
 from sklearn.exceptions import ConvergenceWarning
 
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import FlatLikelihoodWarning
 from gaussmix.core.floating_point import underflow_to_zero

@@ -5,12 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import gaussmix.core._native as _native
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.covariance.deviations import dense_root
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments

@@ -10,10 +10,10 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.engines import AbstractEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.fitting.acceleration import Accelerator

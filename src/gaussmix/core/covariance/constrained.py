@@ -2,11 +2,11 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
 
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.covariance.base import AbstractCovariance
 from gaussmix.core.typing import FloatArray, IntArray
 

@@ -7,11 +7,12 @@ the loadings are shared (C) or own (U), the same for the noise variances, and wh
 
 import re
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.covariance.base import AbstractCovariance
 from gaussmix.core.covariance.factor_maximum import factor_scatter, most_likely_factors
 from gaussmix.core.covariance.factor_sums import FactorSums, next_loadings, next_noise

@@ -4,11 +4,10 @@ The M-steps are those of Celeux and Govaert, Gaussian parsimonious clustering mo
 781-793, section 3.1. They work on the roots of the free covariances, and square only whitened matrices.
 """
 
-from functools import cached_property
-
 import numpy as np
 
 import gaussmix.core._native as _native
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.covariance.axis_parallel import with_equal_volumes
 from gaussmix.core.covariance.common_axes import basis_along, common_axes, generic_axes, lengths_along
 from gaussmix.core.covariance.constrained import SETTLED, AbstractConstrained, with_common_shape

@@ -1,11 +1,11 @@
 """Tied covariances: one matrix for all components."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Self
 
 import numpy as np
 
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.covariance.base import AbstractCovariance
 from gaussmix.core.covariance.pairs import Pairs
 from gaussmix.core.covariance.triangular import (

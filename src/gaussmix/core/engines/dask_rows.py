@@ -7,7 +7,6 @@ are computed again from the graph of the user. Results for each row are lazy, fr
 
 import sys
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from itertools import chain
 from operator import itemgetter
 from typing import Any, ClassVar, Literal, Self
@@ -18,6 +17,7 @@ import dask.array as da
 import numpy as np
 from dask.base import is_dask_collection
 
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.engines.distant_rows import AbstractDistantRows
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.engines.native import NativeEngine

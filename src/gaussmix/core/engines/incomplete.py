@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import reduce
 from operator import add
 from typing import Self
 
 import numpy as np
 
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.engines.base import AbstractEngine
 from gaussmix.core.engines.coresets import coreset_of
 from gaussmix.core.engines.incomplete_rows import IncompleteRows

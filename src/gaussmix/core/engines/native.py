@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
 import gaussmix.core._native as _native
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.engines.base import AbstractEngine
 from gaussmix.core.engines.coresets import CoresetDraws, coreset_sums, drawn_rows
 from gaussmix.core.engines.factor_lengths import FactorLengths

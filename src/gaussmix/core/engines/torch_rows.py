@@ -3,12 +3,12 @@
 Tensors on the CPU are rows in memory, which the compiled passes read in place. Others stay on their device.
 """
 
-from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from gaussmix.core.background import NOISE
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.engines.distant_rows import AbstractDistantRows
 from gaussmix.core.engines.far_rows import nearest_components
 from gaussmix.core.engines.torch import TorchEngine, is_tensor, to_array, to_floating, to_tensor

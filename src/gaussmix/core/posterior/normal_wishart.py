@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.forms import FORMS
 from gaussmix.core.posterior.precisions import log_det_excess, log_gamma

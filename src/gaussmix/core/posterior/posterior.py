@@ -1,12 +1,12 @@
 """The approximate posterior distribution of a Gaussian mixture, as one frozen value."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from os import PathLike
 from typing import Self
 
 import numpy as np
 
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.floating_point import underflow_to_zero

@@ -1,10 +1,10 @@
 """The prior distribution of a Bayesian mixture."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.forms import FORMS
 from gaussmix.core.posterior.normal_wishart import NormalWisharts
