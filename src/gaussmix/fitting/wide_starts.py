@@ -118,18 +118,19 @@ def _most_likely(
     """
     least = rows_needed(structure.letters, data.rows.n_features)
     weights, standard = data.rows.explicit_weights, data.standardized
+    squares = standard**2
 
     def loss(labels: IntArray) -> tuple[int, float]:
-        troubles, lost = 0, 0.0
-        for label in range(n_components):
-            rows, w = standard[labels == label], weights[labels == label]
-            count = max(float(w.sum()), np.finfo(np.float64).tiny)
-            variances = w @ (rows - w @ rows / count) ** 2 / count
-            if FORMS[structure.form].features_per_variance(rows.shape[1]) > 1:
-                variances = np.full_like(variances, variances.mean())
-            troubles += len(rows) < least or bool((variances < _LEAST_VARIANCE).any())
-            lost += 0.5 * count * float(np.log(np.maximum(variances, _LEAST_VARIANCE)).sum())
-        return troubles, lost
+        held = labels == np.arange(n_components)[:, None]
+        shares = held * weights
+        counts = np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        variances = shares @ squares / counts - (shares @ standard / counts) ** 2
+        d = variances.shape[1]
+        if FORMS[structure.form].features_per_variance(d) > 1:
+            variances = variances.mean(axis=1, keepdims=True)
+        is_bad = (held.sum(axis=1) < least) | (variances < _LEAST_VARIANCE).any(axis=1)
+        logs = np.log(np.maximum(variances, _LEAST_VARIANCE)).mean(axis=1)
+        return int(is_bad.sum()), float(0.5 * d * (counts[:, 0] @ logs))
 
     partitions = [cluster(own, data, n_components, rng) for _ in range(_SCREENED)]
     rest = cluster(own, data, n_components - 1, rng) if n_components > 2 else np.zeros(len(own), dtype=np.int64)
