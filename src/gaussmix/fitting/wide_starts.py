@@ -20,6 +20,7 @@ _LEAST_VARIANCE = 1e-9  # of a cluster in a standardized column
 _PASSES = 30  # of k-means in all starts, about
 _POWER_ITERATIONS = 4
 _ROUNDING = 1e-9  # relative, of the means and weights of a start
+_CLEARLY = 1e-6  # difference of weights for which means need not be compared
 _KINDS = ("own units", "standardized", "principal axes", "merged", "lengths", "low kurtosis", "whitened", "random")
 
 
@@ -162,6 +163,8 @@ def principal_axes(rows: FloatArray, weights: FloatArray | None, n_axes: int, rn
 
 def is_same_start(mixture: Mixture, other: Mixture) -> bool:
     """Return whether two mixtures have the same weights and means up to the order of components, and rounding."""
+    if np.abs(np.sort(mixture.weights) - np.sort(other.weights)).max() > _CLEARLY:
+        return False
     apart = np.abs(mixture.means[:, None, :] - other.means).max(axis=2)
     nearest = apart.argmin(axis=1)
     scale = np.abs(other.means - other.means.mean(axis=0)).max()
