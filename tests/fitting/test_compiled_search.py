@@ -229,7 +229,7 @@ def with_equal_rows(seed):
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning", "ignore::gaussmix.DegenerateDataWarning")
 @pytest.mark.parametrize("reg_covar", ["auto", 0.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_singular_components_are_left_to_python(reg_covar, seed, monkeypatch):
+def test_singular_runs_are_repeated_in_python(reg_covar, seed, monkeypatch):
     rows = with_equal_rows(seed)
     fits = []
     for most_pairs in (MOST_PAIRS, 0):
@@ -237,6 +237,21 @@ def test_singular_components_are_left_to_python(reg_covar, seed, monkeypatch):
         fits.append(GaussianMixture(3, reg_covar=reg_covar, random_state=0).fit(rows))
     ours, reference = (gm.lower_bound_ * len(rows) for gm in fits)
     assert ours == pytest.approx(reference, abs=1e-3) or ours > reference
+
+
+@pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning", "ignore::gaussmix.DegenerateDataWarning")
+@pytest.mark.parametrize(("n", "weight"), [(400, 1.0), (400, 3.0), (400, 20.0), (6000, 1.0)])
+def test_compiled_runs_have_the_weights_of_the_rows(n, weight, monkeypatch):
+    rows = np.random.default_rng(n).integers(5, size=(n, 2)).astype(float)  # the 6000 rows are merged
+    totals, run = [], CompiledRows.run
+
+    def keep(self, states, limits):
+        totals.append(self.weight)
+        return run(self, states, limits)
+
+    monkeypatch.setattr(CompiledRows, "run", keep)
+    GaussianMixture(3, random_state=0).fit(rows, sample_weight=np.full(n, weight))
+    np.testing.assert_allclose(totals, weight * n, rtol=1e-12)
 
 
 # deadlines and interrupts

@@ -205,3 +205,11 @@ def test_few_rows_can_be_started_from(covariance_type, shape):
         for start in draw_starts(Sample.of(WeightedRows(rows), structure.form), structure, k, range(16), streams(0)):
             assert start.weights.sum() == pytest.approx(1)
             assert (start.covariance.pivots() > 0).all()
+
+
+@pytest.mark.parametrize(("n", "d", "n_values", "k"), [(300, 3, 4, 7), (2000, 2, 3, 8), (500, 1, 9, 9), (400, 4, 2, 6)])
+def test_no_cluster_is_empty_where_values_repeat(n, d, n_values, k):
+    rows = np.random.default_rng(n).integers(n_values, size=(n, d)).astype(float)
+    structure = covariance_class("full")
+    for start in draw_starts(Sample.of(WeightedRows(rows), "full"), structure, k, range(12), streams(3)):
+        assert (start.weights > 0).all()

@@ -1,12 +1,12 @@
 """The search in compiled code: the runs of `Multistart` by `CompiledRows`, for small tables.
 
-A compiled run fails at a singular covariance or an empty component. Then `SingularRunsError` is raised, and
-`Multistart` repeats the search, with repairs. The callback hears of the iterations of a run when the run is over.
+A compiled run fails at a singular covariance or an empty component. Then `Multistart` repeats this run, with repairs,
+and makes the moves and swaps from its result. The callback hears of the iterations of a compiled run when it is over.
 """
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -31,10 +31,6 @@ _STOPS = {
     "abandoned": Stop.ABANDONED,
     "stopped": Stop.TIME,
 }
-
-
-class SingularRunsError(Exception):
-    """A compiled run met a singular covariance or an empty component."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,10 +139,15 @@ class CompiledSearch(Multistart):
 
     def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
         states = [self.rows.state_of(start) if isinstance(start, Mixture) else start for start in starts]
-        return self._runs(states, self._limits(n_iter))
+        repeat = super().short_runs
+        return self._runs(
+            states, self._limits(n_iter), lambda at: repeat([self.rows.mixture_of(states[at])], n_iter)[0]
+        )
 
     def longer_runs(self, runs: list[Run], n_iter: int) -> list[Run]:
-        return self._runs([self._state(run) for run in runs], self._limits(n_iter), runs)
+        repeat = super().longer_runs
+        states = [self._state(run) for run in runs]
+        return self._runs(states, self._limits(n_iter), lambda at: repeat([runs[at]], n_iter)[0], runs)
 
     def run(
         self,
@@ -158,8 +159,9 @@ class CompiledSearch(Multistart):
     ) -> Run:
         if rule is not None:
             return super().run(mixture, max_iter, rule=rule, accelerator=accelerator)
+        repeat = super().run
         limits = self._near(min(max_iter, self.settings.max_iter), self.near)
-        return self._runs([self.rows.state_of(mixture)], limits)[0]
+        return self._runs([self.rows.state_of(mixture)], limits, lambda _: repeat(mixture, max_iter))[0]
 
     def go_on(self, run: Run, max_iter: int, *, rule: StoppingRule | None = None, to_beat: Run | None = None) -> Run:
         if rule is not None:
@@ -170,19 +172,23 @@ class CompiledSearch(Multistart):
         limits = self._near(min(max_iter, left), self.near)
         if to_beat is not None and not to_beat.soundness.n_unsound:
             limits = replace(limits, target=to_beat.objective - MARGIN, hope=MARGIN)
-        return self._runs([self._state(run)], limits, [run])[0]
+        repeat = super().go_on
+        return self._runs([self._state(run)], limits, lambda _: repeat(run, max_iter, to_beat=to_beat), [run])[0]
 
     def finish(self, run: Run) -> Run:
         """Continue the best run until its parameters do not depend on the start, and then by `fit_em`."""
         rule, left = self.settings.rule, self.settings.max_iter - run.n_iter
         if not (isinstance(rule, RemainingGain) and self.settings.accelerate and left > POLISHING):
             return super().finish(run)
-        run = self._runs([self._state(run)], self._near(left - POLISHING, rule), [run])[0]
-        if run.stop is Stop.AT_OPTIMUM:
+        repeat = super().finish
+        near = self._runs([self._state(run)], self._near(left - POLISHING, rule), lambda _: repeat(run), [run])[0]
+        if not isinstance(near, CompiledRun):
+            return near
+        if near.stop is Stop.AT_OPTIMUM:
             distance = ParameterDistance().deviations * math.sqrt(self.rows.weight)
             limits = Limits(POLISHING, 0.0, True, distance=distance, seconds=self._seconds_left())
-            run = self._runs([self._state(run)], limits, [run])[0]
-        return super().go_on(run, self.settings.max_iter, rule=rule)
+            near = self._runs([self._state(near)], limits, lambda _: repeat(near), [near])[0]
+        return super().go_on(near, self.settings.max_iter, rule=rule)
 
     def _examined(self, fit: Fit) -> FittedRun:
         if self.rows.is_clearly_sound(fit.mixture, fit.moments.counts):
@@ -190,19 +196,24 @@ class CompiledSearch(Multistart):
         return super()._examined(fit)
 
     def moves(self, run: Run) -> Iterator[Start]:
-        return compiled_moves(self.rows, self._state(run), self._overlap(run)[0], run.soundness.unsound)
+        if not isinstance(run, CompiledRun):
+            return super().moves(run)
+        return compiled_moves(self.rows, run.outcome.state, self._overlap(run)[0], run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
-        state = self._state(run)
+        if not isinstance(run, CompiledRun):
+            yield from super().swaps(run, rng)
+            return
+        state = run.outcome.state
         for gone, row in draw_swaps(self.rows.n_rows, run.mixture.weights, lambda: self._overlap(run), rng):
             swapped = self.rows.swapped(state, gone, row)
             if swapped is not None:
                 yield swapped
 
-    def _overlap(self, run: Run) -> tuple[FloatArray, FloatArray]:
+    def _overlap(self, run: CompiledRun) -> tuple[FloatArray, FloatArray]:
         """Return `merge_losses` of a run, and the log density of its rows; moves and swaps from it share them."""
         if self._overlapping is None or self._overlapping[0] is not run:
-            counts, unknown, log_density = self.rows.overlap(self._state(run))
+            counts, unknown, log_density = self.rows.overlap(run.outcome.state)
             self._overlapping = run, (losses_of(run.mixture, counts, unknown), log_density)
         return self._overlapping[1]
 
@@ -219,15 +230,21 @@ class CompiledSearch(Multistart):
         deadline = self.settings.deadline
         return math.inf if deadline == math.inf else deadline - time.perf_counter()
 
-    def _runs(self, states: list[FloatArray], limits: Limits, before: list[Run] | None = None) -> list[Run]:
-        """Run EM from states, the results of earlier runs if there are any."""
+    def _runs(
+        self,
+        states: list[FloatArray],
+        limits: Limits,
+        repeat: Callable[[int], Run],
+        before: list[Run] | None = None,
+    ) -> list[Run]:
+        """Run EM from states, the results of earlier runs if there are any; ``repeat`` makes a run that fails."""
         if not states:
             return []
-        outcomes = self.rows.run(states, limits)
-        if any(outcome.end == "failed" for outcome in outcomes):
-            raise SingularRunsError
         runs: list[Run] = []
-        for at, outcome in enumerate(outcomes):
+        for at, outcome in enumerate(self.rows.run(states, limits)):
+            if outcome.end == "failed":
+                runs.append(repeat(at))
+                continue
             self.n_runs += before is None
             run = self._run_of(outcome, before[at] if before else None)
             progress = self._progress(run)

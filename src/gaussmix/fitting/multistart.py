@@ -41,6 +41,7 @@ _FINISHERS, _MORE_FINISHERS = 2, 4  # starts that run to convergence, and more i
 _PROPOSALS, _SWAP_SHORT = 4, 6  # moves per round; iterations of plain EM after a swap
 _FAILURES, _MORE_SWAPS, _MOST_SWAPS = 2, 4, 8  # rounds without success that end moves, and swaps in smaller tables
 _MOST_MOVES, _SWAPS_OF_TAILS = 4, 3  # rounds of moves, and times as many swaps, where tails are heavy
+_WORTH = 0.1  # nats that an unsound run must gain so that moves go on
 _COMPONENTS_PER_ROUND, _MOST_FAILURES = 4, 5  # one more round for so many components, up to a limit
 _FEW_PAIRS, _FEWEST_PAIRS = 100_000, 20_000  # rows times components: with more, a pass takes most of the time
 _MANY = 5  # times the rows that the parameters of a component need
@@ -227,16 +228,17 @@ class Multistart:
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
         """Apply split-and-merge moves and then random swaps to the best run, as long as they improve it.
 
-        Small tables have more rounds, and some even if starts agree (benchmarks/optima.py). Heavy tails have most: the
-        likelihood has many optima, and starts agree on bad ones. Where components have few rows per parameter, moves
-        fit noise: there are none if two starts agree. Components move to dense places first, then rows move; with heavy
-        tails, they move again at the end.
+        Small tables have more rounds, and some even if starts agree (benchmarks/optima.py). Heavy tails and equal rows
+        have most: the likelihood has many optima, and starts agree on bad ones. Where components have few rows per
+        parameter, moves fit noise: there are none if two starts agree. Components move to dense places first, then rows
+        move; with heavy tails, they move again at the end.
         """
         k, d = best.mixture.n_components, self.engine.n_features
         n, is_wide = self.engine.n_rows, d > MOST_FEATURES
-        has_few = n < _MANY * k * rows_needed(best.mixture.covariance.letters, d)
+        has_few = self.engine.weight < _MANY * k * rows_needed(best.mixture.covariance.letters, d)
         is_quick, is_small = (n * k <= most and not is_wide and not has_few for most in (_FEW_PAIRS, _FEWEST_PAIRS))
         heavy = is_quick and self.data.has_heavy_tails  # each start finds its own optimum
+        many = heavy or (is_quick and bool(best.soundness.groups.any()))
         is_normal = not self.before_tails and self.update.initial_degrees is None
         agree = (best.has_agreement and not heavy) or (has_few and best.n_starts > 1 and not best.soundness.n_unsound)
         if time.perf_counter() > self.settings.deadline or (agree and not is_quick):
@@ -249,10 +251,10 @@ class Multistart:
             best = self._improve(best, self.row_moves, SHORT, 1)
         more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
         if k > 2:
-            rounds = 1 if agree else _MOST_MOVES if heavy else max(_FAILURES, more)
-            best = self._improve(best, self.moves, SHORT, rounds, _PROPOSALS if heavy and is_normal else 1)
+            rounds = 1 if agree else _MOST_MOVES if many else max(_FAILURES, more)
+            best = self._improve(best, self.moves, SHORT, rounds, _PROPOSALS if many and is_normal else 1)
         swaps = _MOST_SWAPS if is_small else _MORE_SWAPS if is_quick else _FAILURES
-        patience = is_small * _FAILURES if agree else max(swaps * (_SWAPS_OF_TAILS if heavy else 1), more)
+        patience = is_small * _FAILURES if agree else max(swaps * (_SWAPS_OF_TAILS if many else 1), more)
         best = self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, patience)
         return self._improve(best, self.row_moves, SHORT, 1) if heavy and is_normal else best
 
@@ -265,7 +267,8 @@ class Multistart:
     ) -> Run:
         """Try moves from the best run, and from any better one they find, until ``patience`` rounds have failed.
 
-        Of the moves of a round, the best ``n_longer`` after a few iterations run to convergence, until one is better.
+        Of the moves of a round, the best ``n_longer`` after a few iterations run to convergence, until one is better,
+        but not those that have lost a component. Unsound runs converge slowly, so a small gain does not count for them.
         """
         failures = 0
         moves = self.in_time(moves_from(best))
@@ -273,12 +276,15 @@ class Multistart:
             tried = first_ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter), n_longer)
             if not tried:
                 break
+            tried = [run for run in tried if run.n_lost <= best.n_lost]
             longer = (self.go_on(run, LAST, to_beat=best if n_longer == 1 else None) for run in tried)
             better = next((run for run in longer if run.beats(best, self.same)), None)
-            if better is not None:
-                best, failures, moves = better, 0, self.in_time(moves_from(better))
-            else:
+            if better is None or (better.soundness.n_unsound and not better.beats(best, _WORTH)):
                 failures += 1
+            else:
+                failures = 0
+            if better is not None:
+                best, moves = better, self.in_time(moves_from(better))
         return best
 
     def finish(self, run: Run) -> Run:
@@ -287,10 +293,9 @@ class Multistart:
 
     def polish(self, run: Run) -> Run:
         """Continue a converged run for a few passes, until the parameters no longer depend on the start."""
-        if run.stop is not Stop.AT_OPTIMUM or not self.settings.accelerate:
+        shrinks = self.engine.n_features > MOST_FEATURES and run.soundness.n_unsound  # a collapsed component, for long
+        if run.stop is not Stop.AT_OPTIMUM or not self.settings.accelerate or shrinks:
             return run
-        if self.engine.n_features > MOST_FEATURES and run.soundness.n_unsound:
-            return run  # the variances of a collapsed component shrink for a long time
         polished = self.go_on(run, POLISHING, rule=ParameterDistance())
         if polished.stop in (Stop.LIMIT, Stop.ROUNDING):
             remaining = run.fit.history[-1].gain

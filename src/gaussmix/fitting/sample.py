@@ -27,6 +27,7 @@ _LEAST_SPREAD = 1e-7  # least residual standard deviation of a column given the 
 _MOST_AXES, _LEAST_ROWS_PER_AXIS = 96, 2  # of fourth moments; estimates need more rows than columns
 _HEAVY_FOURTH_MOMENT = 10.0
 _ROWS_AT_A_TIME = 1024
+_MOST_KEPT = 1 << 20  # values of standardized rows
 _OF_ALL_ROWS = 1e-4  # share of the standard deviations of all rows that is added to those within clusters
 
 
@@ -96,7 +97,14 @@ class Sample:
 
     @property
     def standardized(self) -> FloatArray:
-        """The rows about the center (n, d), in units of the standard deviation of each column; computed each time."""
+        """The rows about the center (n, d), in units of the standard deviation of each column; kept if it is small."""
+        return self._standardized if self.rows.values.size <= _MOST_KEPT else self._standardize()
+
+    @cached_property
+    def _standardized(self) -> FloatArray:
+        return self._standardize()
+
+    def _standardize(self) -> FloatArray:
         centered = self.rows.with_values(self.rows.values - self.center)
         return centered.values / _root_about(centered, "diagonal")
 

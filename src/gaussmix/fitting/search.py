@@ -15,7 +15,7 @@ from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.compiled_rows import CompiledRows
-from gaussmix.fitting.compiled_search import CompiledSearch, SingularRunsError
+from gaussmix.fitting.compiled_search import CompiledSearch
 from gaussmix.fitting.coreset import draw_sample
 from gaussmix.fitting.degeneracy import rows_needed
 from gaussmix.fitting.ladder import Ladder, climb
@@ -118,13 +118,8 @@ def find_optimum(
         return _explore_all(search, normal, structure, n_components, seed, first)
 
     try:
-        try:
-            runs, found = remember_runs(checkpoint, "search", search, explore, kind)
-            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs, ladder)
-        except SingularRunsError:
-            search, normal = replace(reference, best=search.best), None
-            runs, found = remember_runs(checkpoint, "second search", search, explore, kind)
-            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs, ladder)
+        runs, found = remember_runs(checkpoint, "search", search, explore, kind)
+        best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs, ladder)
     except KeyboardInterrupt:
         in_sample = search.best or search.early
         if in_sample is None and normal is not None:
@@ -166,7 +161,9 @@ def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_comp
     is_simple = data.incomplete is None and is_small and not isinstance(reference, NoiseMultistart)
     if not is_simple or not CompiledRows.can_hold(structure, data.rows.n_features, update):
         return None
-    rows = CompiledRows.of(data, structure, n_components, update, reference.target_root)
+    share = reference.engine.weight / data.rows.total  # the weights of ``data`` have mean one
+    rows = data.rows if share == 1 else replace(data.rows, weights=share * data.rows.explicit_weights)
+    compiled = CompiledRows.of(replace(data, rows=rows), structure, n_components, update, reference.target_root)
     return CompiledSearch(
         reference.engine,
         data,
@@ -176,7 +173,7 @@ def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_comp
         reference.near,
         reference.began,
         same=reference.same,
-        rows=rows,
+        rows=compiled,
     )
 
 

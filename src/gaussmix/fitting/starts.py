@@ -69,7 +69,8 @@ def draw_starts(
 
     From the ninth start on, the kinds repeat. Voronoi cells of randomly chosen rows (each row belongs to the nearest of
     them, in whitened units) replace kinds that would repeat an earlier start: 1, 2 and 5 after the first cycle, and all
-    but 0 and 1 in one dimension. No kind finds every optimum.
+    but 0 and 1 in one dimension. So do cells of distinct rows for a start with an empty cluster, as where a column has
+    fewer values than there are components. No kind finds every optimum.
 
     Parameters
     ----------
@@ -96,7 +97,10 @@ def draw_starts(
     compiled = _compiled_rows(data, structure, n_components)
     for number in numbers:
         kind = _kind(number, data.rows.n_features)
-        labels = partitions.draw(kind, next(streams), first if number == 0 else None)
+        rng = next(streams)
+        labels = partitions.draw(kind, rng, first if number == 0 else None)
+        if number > 0 and np.bincount(labels, minlength=n_components).min() == 0:
+            labels = partitions.draw("distinct", rng)
         if kind == "own units":  # a pseudo-row of all rows would join clusters that are much closer than others
             units = replace(data, root=data.root_within_clusters(labels, structure.form))
             yield start_from_labels(units, labels, structure, n_components)
@@ -152,8 +156,8 @@ class _Partitions:
             case "within":
                 high = self.draw("high kurtosis", rng) if self.high is None else self.high
                 return cluster(_discriminants(data, high, data.rows.n_features), data, k, rng)
-        n_rows = data.rows.n_rows
-        return nearest(data.whitened, data.whitened[rng.choice(n_rows, k, replace=n_rows < k)])
+        rows = np.unique(data.whitened, axis=0) if kind == "distinct" else data.whitened
+        return nearest(data.whitened, rows[rng.choice(len(rows), k, replace=len(rows) < k)])
 
     @property
     def _clustered(self) -> FloatArray:

@@ -20,6 +20,7 @@ _LEAST_VARIANCE = 1e-9  # of a cluster in a standardized column
 _PASSES = 30  # of k-means in all starts, about
 _POWER_ITERATIONS = 4
 _ROUNDING = 1e-9  # relative, of the means and weights of a start
+_CLEARLY = 1e-6  # difference of weights for which means need not be compared
 _KINDS = ("own units", "standardized", "principal axes", "merged", "lengths", "low kurtosis", "whitened", "random")
 
 
@@ -118,18 +119,19 @@ def _most_likely(
     """
     least = rows_needed(structure.letters, data.rows.n_features)
     weights, standard = data.rows.explicit_weights, data.standardized
+    squares = standard**2
 
     def loss(labels: IntArray) -> tuple[int, float]:
-        troubles, lost = 0, 0.0
-        for label in range(n_components):
-            rows, w = standard[labels == label], weights[labels == label]
-            count = max(float(w.sum()), np.finfo(np.float64).tiny)
-            variances = w @ (rows - w @ rows / count) ** 2 / count
-            if FORMS[structure.form].features_per_variance(rows.shape[1]) > 1:
-                variances = np.full_like(variances, variances.mean())
-            troubles += len(rows) < least or bool((variances < _LEAST_VARIANCE).any())
-            lost += 0.5 * count * float(np.log(np.maximum(variances, _LEAST_VARIANCE)).sum())
-        return troubles, lost
+        held = labels == np.arange(n_components)[:, None]
+        shares = held * weights
+        counts = np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        variances = shares @ squares / counts - (shares @ standard / counts) ** 2
+        d = variances.shape[1]
+        if FORMS[structure.form].features_per_variance(d) > 1:
+            variances = variances.mean(axis=1, keepdims=True)
+        is_bad = (held.sum(axis=1) < least) | (variances < _LEAST_VARIANCE).any(axis=1)
+        logs = np.log(np.maximum(variances, _LEAST_VARIANCE)).mean(axis=1)
+        return int(is_bad.sum()), float(0.5 * d * (counts[:, 0] @ logs))
 
     partitions = [cluster(own, data, n_components, rng) for _ in range(_SCREENED)]
     rest = cluster(own, data, n_components - 1, rng) if n_components > 2 else np.zeros(len(own), dtype=np.int64)
@@ -161,6 +163,8 @@ def principal_axes(rows: FloatArray, weights: FloatArray | None, n_axes: int, rn
 
 def is_same_start(mixture: Mixture, other: Mixture) -> bool:
     """Return whether two mixtures have the same weights and means up to the order of components, and rounding."""
+    if np.abs(np.sort(mixture.weights) - np.sort(other.weights)).max() > _CLEARLY:
+        return False
     apart = np.abs(mixture.means[:, None, :] - other.means).max(axis=2)
     nearest = apart.argmin(axis=1)
     scale = np.abs(other.means - other.means.mean(axis=0)).max()

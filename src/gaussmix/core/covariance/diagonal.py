@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -34,10 +35,23 @@ class Diagonal(AbstractCovariance):
         return cls(1.0 / np.sqrt(precisions), n_components, n_features)
 
     def factors(self) -> FloatArray:
-        return 1.0 / self.roots
+        return self._factors
+
+    @cached_property
+    def _factors(self) -> FloatArray:
+        """Cache the factors for the pass and for the M-step."""
+        factors = np.asarray(1.0 / self.roots)
+        factors.flags.writeable = False
+        return factors
 
     def log_det(self) -> FloatArray:
-        return -np.log(self.roots).sum(axis=1)
+        return self._log_det
+
+    @cached_property
+    def _log_det(self) -> FloatArray:
+        log_det = np.asarray(-np.log(self.roots).sum(axis=1))
+        log_det.flags.writeable = False
+        return log_det
 
     def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
         kept = counts == 0
