@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Self
 
 import numpy as np
 
+from gaussmix.core.cached_values import cached_property
 from gaussmix.core.covariance.base import AbstractCovariance
 from gaussmix.core.covariance.deviations import diagonal_of, lengths_of
 from gaussmix.core.covariance.pairs import Pairs
