@@ -78,23 +78,31 @@ class PairOfAxes {
     for (int c = 0; c < k; ++c) blocks_[c] = block(roots, i, j, c, d);
   }
 
-  // The first two derivatives of the objective (of the second form, without its factor 1/d), and a bound on the third:
-  // with s^2 = (u^2 + off^2) / det, that of log v is at most 4 s^2 + 8 s^3, since v exceeds both det and 2 sqrt(det) w.
+  // The first two derivatives of the objective (of the second form, without its factor 1/d).
   struct Slope {
-    double first, second, third;
+    double first, second;
   };
   Slope slope() const {
-    Slope slope{0.0, 0.0, 0.0};
+    Slope slope{0.0, 0.0};
     for (int c = 0; c < k_; ++c) {
       const Block& b = blocks_[c];
       const double share = 1 / (b.p * b.r), u = 0.5 * (b.p - b.r);
       const double first = -2 * b.off * u * share, second = 2 * (u * u - b.off * b.off) * share;
       slope.first += weights_[c] * first;
       slope.second += weights_[c] * (second + (power_ - 1) * first * first);
-      const double square = (u * u + b.off * b.off) / b.det;
-      slope.third += weights_[c] * square * (4 + (8 + 10 * power_) * std::sqrt(square));
     }
     return slope;
+  }
+  // A bound on the third derivative: with s^2 = (u^2 + off^2) / det, that of log v is at most 4 s^2 + 8 s^3, since v
+  // exceeds both det and 2 sqrt(det) w.
+  double third() const {
+    double third = 0.0;
+    for (int c = 0; c < k_; ++c) {
+      const Block& b = blocks_[c];
+      const double u = 0.5 * (b.p - b.r), square = (u * u + b.off * b.off) / b.det;
+      third += weights_[c] * square * (4 + (8 + 10 * power_) * std::sqrt(square));
+    }
+    return third;
   }
   // The increase of the objective in a rotation.
   double rise(double angle) const {
@@ -147,7 +155,7 @@ double find_angle(const PairOfAxes& pair, bool look_around, double least) {
   if (is_newton) {
     if (!(0.5 * slope.first * slope.first > least * slope.second)) return 0.0;
     const double angle = -slope.first / slope.second;
-    if (std::abs(angle) * slope.third < kNearlyQuadratic * slope.second) return angle;
+    if (std::abs(angle) * pair.third() < kNearlyQuadratic * slope.second) return angle;
   }
   double best = -least, found = 0.0;
   for (int direction = 1; !is_newton && direction < kDirections; ++direction) {
