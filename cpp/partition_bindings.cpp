@@ -85,9 +85,9 @@ bool common_volumes(const In& counts, const In& covariances, double tolerance, c
   const std::size_t k = covariances.shape(0), d = covariances.shape(1);
   sized(covariances, k * d * d, "covariances"), sized(counts, k, "counts"), sized(volumes, k, "volumes");
   const gaussmix::Released released;
-  std::vector<double> room(3 * d * d);
+  std::vector<double> room;
   return gaussmix::find_volumes(static_cast<int>(k), static_cast<int>(d), counts.data(), covariances.data(), tolerance,
-                                volumes.data(), room.data());
+                                volumes.data(), room);
 }
 
 }  // namespace

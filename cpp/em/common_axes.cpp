@@ -24,23 +24,25 @@ constexpr double kNearlyParallel = 0.99;  // square of a correlation above which
 // than others; those of q' free_k q do not.
 class Roots {
  public:
-  Roots(int k, int d, const double* roots, const double* axes)
-      : k_(k), d_(d), rows_(static_cast<std::size_t>(d) * k * d), squares_(static_cast<std::size_t>(d) * k) {
+  // `room` is (d k d + d k).
+  Roots(int k, int d, const double* roots, const double* axes, double* room)
+      : k_(k), d_(d), rows_(room), squares_(room + static_cast<std::size_t>(d) * k * d) {
+    std::fill(rows_, squares_, 0.0);
     for (int c = 0; c < k; ++c) {
       const double* root = roots + static_cast<std::size_t>(c) * d * d;
       for (int i = 0; i < d; ++i) {
         double* to = row(i, c);
         for (int p = 0; p < d; ++p) {
           const double share = axes[p * d + i];
-          for (int j = 0; j < d; ++j) to[j] += share * root[p * d + j];
+          for (int j = 0; j <= p; ++j) to[j] += share * root[p * d + j];
         }
       }
     }
     for (int i = 0; i < d; ++i) measure(i);
   }
 
-  double* row(int i, int c) { return rows_.data() + (static_cast<std::size_t>(i) * k_ + c) * d_; }
-  const double* row(int i, int c) const { return rows_.data() + (static_cast<std::size_t>(i) * k_ + c) * d_; }
+  double* row(int i, int c) { return rows_ + (static_cast<std::size_t>(i) * k_ + c) * d_; }
+  const double* row(int i, int c) const { return rows_ + (static_cast<std::size_t>(i) * k_ + c) * d_; }
   double square(int i, int c) const { return squares_[static_cast<std::size_t>(i) * k_ + c]; }
   bool are_positive(int i) const {
     for (int c = 0; c < k_; ++c) {
@@ -59,7 +61,7 @@ class Roots {
   }
 
   int k_, d_;
-  std::vector<double> rows_, squares_;
+  double *rows_, *squares_;
 };
 
 // The objective as a function of the angle of one pair of axes. With det_k the determinant of a component's 2 x 2 block
@@ -176,11 +178,13 @@ double find_angle(const PairOfAxes& pair, bool look_around, double least) {
 }  // namespace
 
 bool find_common_axes(int k, int d, const double* counts, const double* roots, bool one_volume,
-                      const AxesSearch& search, double* axes, double* variances) {
+                      const AxesSearch& search, std::vector<double>& room, double* axes, double* variances) {
   if (!make_orthonormal(axes, d)) return false;
-  Roots turned(k, d, roots, axes);
+  const std::size_t n_variances = static_cast<std::size_t>(d) * k, n_roots = n_variances * d;
+  room.resize(std::max(room.size(), n_roots + n_variances + k));
+  Roots turned(k, d, roots, axes, room.data());
   std::vector<PairOfAxes::Block> blocks(k);
-  std::vector<double> weights(k);
+  double* weights = room.data() + n_roots + n_variances;
   for (int i = 0; i < d; ++i) {
     if (!turned.are_positive(i)) return false;
   }
@@ -196,7 +200,7 @@ bool find_common_axes(int k, int d, const double* counts, const double* roots, b
     const double least = 0.5 * search.tolerance * search.tolerance * total;
     for (int i = 0; i + 1 < d; ++i) {
       for (int j = i + 1; j < d; ++j) {
-        PairOfAxes pair(k, d, turned, i, j, blocks, weights.data(), one_volume);
+        PairOfAxes pair(k, d, turned, i, j, blocks, weights, one_volume);
         const double angle = find_angle(pair, look, least);
         if (angle == 0.0) continue;
         rotated = true;
