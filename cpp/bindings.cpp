@@ -275,10 +275,10 @@ bool common_axes(const In& counts, const In& roots, const Out& axes, bool equal_
   sized(counts, k, "counts");
   sized(axes, d * d, "axes");
   const gaussmix::Released released;
-  std::vector<double> variances(k * d);
+  std::vector<double> room, variances(k * d);
   const gaussmix::AxesSearch search{false, kSweepsPerStep, gaussmix::kTightest};
   return gaussmix::find_common_axes(static_cast<int>(k), static_cast<int>(d), counts.data(), roots.data(), equal_volume,
-                                    search, axes.data(), variances.data());
+                                    search, room, axes.data(), variances.data());
 }
 
 void em_batch(const In& rows, const std::optional<In>& row_weights, const std::string& model,

@@ -43,12 +43,12 @@ void k_means(const In& rows, const std::optional<In>& weights, int k, int iterat
              const LabelsOut& labels) {
   const gaussmix::Points points = points_of(rows, weights);
   const std::size_t m = labels.shape(0);
-  if (labels.shape(1) != points.n) throw nb::value_error("labels has the wrong size");
+  if (labels.shape(1) != points.n_rows) throw nb::value_error("labels has the wrong size");
   const std::size_t each = 1 + static_cast<std::size_t>(k - 1) * gaussmix::tries_of(k);
   sized(uniform, m * each, "uniform");
   const gaussmix::Released released;
   for (std::size_t i = 0; i < m; ++i) {
-    gaussmix::k_means(points, k, iterations, uniform.data() + i * each, labels.data() + i * points.n);
+    gaussmix::k_means(points, k, iterations, uniform.data() + i * each, labels.data() + i * points.n_rows);
   }
 }
 
@@ -61,11 +61,12 @@ void merge_trees(const std::vector<In>& rows, const std::optional<In>& weights, 
   std::vector<int> n_cells;
   for (std::size_t i = 0; i < m; ++i) {
     points.push_back(points_of(rows[i], weights));
-    if (cells[i].size() != points[i].n || labels[i].shape(0) != sizes.shape(0) || labels[i].shape(1) != points[i].n) {
+    if (cells[i].size() != points[i].n_rows || labels[i].shape(0) != sizes.shape(0) ||
+        labels[i].shape(1) != points[i].n_rows) {
       throw nb::value_error("labels have the wrong size");
     }
     std::int64_t greatest = -1;
-    for (std::size_t n = 0; n < points[i].n; ++n) {
+    for (std::size_t n = 0; n < points[i].n_rows; ++n) {
       if (cells[i].data()[n] < 0) throw nb::value_error("cells must not be negative");
       greatest = std::max(greatest, cells[i].data()[n]);
     }
@@ -84,9 +85,9 @@ bool common_volumes(const In& counts, const In& covariances, double tolerance, c
   const std::size_t k = covariances.shape(0), d = covariances.shape(1);
   sized(covariances, k * d * d, "covariances"), sized(counts, k, "counts"), sized(volumes, k, "volumes");
   const gaussmix::Released released;
-  std::vector<double> room(3 * d * d);
+  std::vector<double> room;
   return gaussmix::find_volumes(static_cast<int>(k), static_cast<int>(d), counts.data(), covariances.data(), tolerance,
-                                volumes.data(), room.data());
+                                volumes.data(), room);
 }
 
 }  // namespace

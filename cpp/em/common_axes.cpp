@@ -24,23 +24,25 @@ constexpr double kNearlyParallel = 0.99;  // square of a correlation above which
 // than others; those of q' free_k q do not.
 class Roots {
  public:
-  Roots(int k, int d, const double* roots, const double* axes)
-      : k_(k), d_(d), rows_(static_cast<std::size_t>(d) * k * d), squares_(static_cast<std::size_t>(d) * k) {
+  // `room` is (d k d + d k).
+  Roots(int k, int d, const double* roots, const double* axes, double* room)
+      : k_(k), d_(d), rows_(room), squares_(room + static_cast<std::size_t>(d) * k * d) {
+    std::fill(rows_, squares_, 0.0);
     for (int c = 0; c < k; ++c) {
       const double* root = roots + static_cast<std::size_t>(c) * d * d;
       for (int i = 0; i < d; ++i) {
         double* to = row(i, c);
         for (int p = 0; p < d; ++p) {
           const double share = axes[p * d + i];
-          for (int j = 0; j < d; ++j) to[j] += share * root[p * d + j];
+          for (int j = 0; j <= p; ++j) to[j] += share * root[p * d + j];
         }
       }
     }
     for (int i = 0; i < d; ++i) measure(i);
   }
 
-  double* row(int i, int c) { return rows_.data() + (static_cast<std::size_t>(i) * k_ + c) * d_; }
-  const double* row(int i, int c) const { return rows_.data() + (static_cast<std::size_t>(i) * k_ + c) * d_; }
+  double* row(int i, int c) { return rows_ + (static_cast<std::size_t>(i) * k_ + c) * d_; }
+  const double* row(int i, int c) const { return rows_ + (static_cast<std::size_t>(i) * k_ + c) * d_; }
   double square(int i, int c) const { return squares_[static_cast<std::size_t>(i) * k_ + c]; }
   bool are_positive(int i) const {
     for (int c = 0; c < k_; ++c) {
@@ -59,7 +61,7 @@ class Roots {
   }
 
   int k_, d_;
-  std::vector<double> rows_, squares_;
+  double *rows_, *squares_;
 };
 
 // The objective as a function of the angle of one pair of axes. With det_k the determinant of a component's 2 x 2 block
@@ -78,23 +80,31 @@ class PairOfAxes {
     for (int c = 0; c < k; ++c) blocks_[c] = block(roots, i, j, c, d);
   }
 
-  // The first two derivatives of the objective (of the second form, without its factor 1/d), and a bound on the third:
-  // with s^2 = (u^2 + off^2) / det, that of log v is at most 4 s^2 + 8 s^3, since v exceeds both det and 2 sqrt(det) w.
+  // The first two derivatives of the objective (of the second form, without its factor 1/d).
   struct Slope {
-    double first, second, third;
+    double first, second;
   };
   Slope slope() const {
-    Slope slope{0.0, 0.0, 0.0};
+    Slope slope{0.0, 0.0};
     for (int c = 0; c < k_; ++c) {
       const Block& b = blocks_[c];
       const double share = 1 / (b.p * b.r), u = 0.5 * (b.p - b.r);
       const double first = -2 * b.off * u * share, second = 2 * (u * u - b.off * b.off) * share;
       slope.first += weights_[c] * first;
       slope.second += weights_[c] * (second + (power_ - 1) * first * first);
-      const double square = (u * u + b.off * b.off) / b.det;
-      slope.third += weights_[c] * square * (4 + (8 + 10 * power_) * std::sqrt(square));
     }
     return slope;
+  }
+  // A bound on the third derivative: with s^2 = (u^2 + off^2) / det, that of log v is at most 4 s^2 + 8 s^3, since v
+  // exceeds both det and 2 sqrt(det) w.
+  double third() const {
+    double third = 0.0;
+    for (int c = 0; c < k_; ++c) {
+      const Block& b = blocks_[c];
+      const double u = 0.5 * (b.p - b.r), square = (u * u + b.off * b.off) / b.det;
+      third += weights_[c] * square * (4 + (8 + 10 * power_) * std::sqrt(square));
+    }
+    return third;
   }
   // The increase of the objective in a rotation.
   double rise(double angle) const {
@@ -147,7 +157,7 @@ double find_angle(const PairOfAxes& pair, bool look_around, double least) {
   if (is_newton) {
     if (!(0.5 * slope.first * slope.first > least * slope.second)) return 0.0;
     const double angle = -slope.first / slope.second;
-    if (std::abs(angle) * slope.third < kNearlyQuadratic * slope.second) return angle;
+    if (std::abs(angle) * pair.third() < kNearlyQuadratic * slope.second) return angle;
   }
   double best = -least, found = 0.0;
   for (int direction = 1; !is_newton && direction < kDirections; ++direction) {
@@ -168,11 +178,13 @@ double find_angle(const PairOfAxes& pair, bool look_around, double least) {
 }  // namespace
 
 bool find_common_axes(int k, int d, const double* counts, const double* roots, bool one_volume,
-                      const AxesSearch& search, double* axes, double* variances) {
+                      const AxesSearch& search, std::vector<double>& room, double* axes, double* variances) {
   if (!make_orthonormal(axes, d)) return false;
-  Roots turned(k, d, roots, axes);
+  const std::size_t n_variances = static_cast<std::size_t>(d) * k, n_roots = n_variances * d;
+  room.resize(std::max(room.size(), n_roots + n_variances + k));
+  Roots turned(k, d, roots, axes, room.data());
   std::vector<PairOfAxes::Block> blocks(k);
-  std::vector<double> weights(k);
+  double* weights = room.data() + n_roots + n_variances;
   for (int i = 0; i < d; ++i) {
     if (!turned.are_positive(i)) return false;
   }
@@ -188,7 +200,7 @@ bool find_common_axes(int k, int d, const double* counts, const double* roots, b
     const double least = 0.5 * search.tolerance * search.tolerance * total;
     for (int i = 0; i + 1 < d; ++i) {
       for (int j = i + 1; j < d; ++j) {
-        PairOfAxes pair(k, d, turned, i, j, blocks, weights.data(), one_volume);
+        PairOfAxes pair(k, d, turned, i, j, blocks, weights, one_volume);
         const double angle = find_angle(pair, look, least);
         if (angle == 0.0) continue;
         rotated = true;

@@ -3,6 +3,8 @@
 // Plain C++: no Python, no exceptions except std::bad_alloc.
 #pragma once
 
+#include <vector>
+
 namespace gaussmix {
 
 inline constexpr double kTightest = 1e-12;  // a smaller tolerance is below rounding
@@ -22,8 +24,8 @@ struct AxesSearch {
 // Scientific and Statistical Computing 7 (1986), 169-184, with Newton's step in place of theirs). The objective never
 // rises, even if a covariance is nearly singular: the rotations are those of the roots (k, d, d), as in
 // Hestenes's method for singular values (Golub and Van Loan 2013, 8.6.3). `variances` (k, d) are those along the final
-// axes. False if one is not positive.
+// axes. `room` grows as needed. False if one is not positive.
 bool find_common_axes(int k, int d, const double* counts, const double* roots, bool one_volume,
-                      const AxesSearch& search, double* axes, double* variances);
+                      const AxesSearch& search, std::vector<double>& room, double* axes, double* variances);
 
 }  // namespace gaussmix

@@ -37,19 +37,15 @@ inline double dot(const double* a, const double* b, std::size_t size) {
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
+// Column by column: the rows of a column do not wait for each other.
 template <class Size>
 bool find_root_sized(const double* a, Size d, double* l) {
-  for (int i = 0; i < d; ++i) {
-    for (int j = 0; j <= i; ++j) {
-      const double sum = a[i * d + j] - dot(l + i * d, l + j * d, j);
-      if (i > j) {
-        l[i * d + j] = sum / l[j * d + j];
-      } else {
-        if (!(sum > d * kSingular * a[i * d + i]) || !std::isfinite(sum)) return false;
-        l[i * d + i] = std::sqrt(sum);
-      }
-    }
-    for (int j = i + 1; j < d; ++j) l[i * d + j] = 0.0;
+  for (int j = 0; j < d; ++j) {
+    for (int i = 0; i < j; ++i) l[i * d + j] = 0.0;
+    const double pivot = a[j * d + j] - dot(l + j * d, l + j * d, j);
+    if (!(pivot > d * kSingular * a[j * d + j]) || !std::isfinite(pivot)) return false;
+    const double diagonal = l[j * d + j] = std::sqrt(pivot);
+    for (int i = j + 1; i < d; ++i) l[i * d + j] = (a[i * d + j] - dot(l + i * d, l + j * d, j)) / diagonal;
   }
   return true;
 }
@@ -62,11 +58,10 @@ inline bool find_root(const double* a, int d, double* l) {
 template <class Size>
 void invert_transposed_sized(const double* l, Size d, double* w) {
   std::fill(w, w + d * d, 0.0);
-  for (int j = 0; j < d; ++j) {  // column j of inverse(L) is row j of W
-    w[j * d + j] = 1.0 / l[j * d + j];
-    for (int i = j + 1; i < d; ++i) {
-      w[j * d + i] = -dot(l + i * d + j, w + j * d + j, i - j) / l[i * d + i];
-    }
+  for (int i = 0; i < d; ++i) {  // column j of inverse(L) is row j of W
+    const double diagonal = l[i * d + i];
+    for (int j = 0; j < i; ++j) w[j * d + i] = -dot(l + i * d + j, w + j * d + j, i - j) / diagonal;
+    w[i * d + i] = 1.0 / diagonal;
   }
 }
 
@@ -155,12 +150,11 @@ void diagonalize_sized(double* a, Size d, double* q, double tolerance) {
         const double ratio = (r - p) / (2 * off);
         const double tangent = (ratio < 0 ? 1.0 : -1.0) / (std::abs(ratio) + std::sqrt(1 + ratio * ratio));
         const double cosine = 1 / std::sqrt(1 + tangent * tangent), sine = tangent * cosine;
-        double *line = a + i * d, *other = a + j * d;
-        rotate(line, other, d, cosine, sine);
-        line[i] = p + tangent * off, other[j] = r - tangent * off, line[j] = other[i] = 0.0;
-        for (int t = 0; t < d; ++t) {
-          if (t != i && t != j) a[t * d + i] = line[t], a[t * d + j] = other[t];
-        }
+        const auto turn = [&](double& x, double& y) { rotate(&x, &y, 1, cosine, sine); };
+        for (int t = 0; t < i; ++t) turn(a[t * d + i], a[t * d + j]);
+        for (int t = i + 1; t < j; ++t) turn(a[i * d + t], a[t * d + j]);
+        for (int t = j + 1; t < d; ++t) turn(a[i * d + t], a[j * d + t]);
+        a[i * d + i] = p + tangent * off, a[j * d + j] = r - tangent * off, a[i * d + j] = 0.0;
         rotate(q + i * d, q + j * d, d, cosine, sine);
       }
     }
@@ -178,9 +172,9 @@ void diagonalize_sized(double* a, Size d, double* q, double tolerance) {
   transpose_square(q, d);
 }
 
-// Diagonalizes the symmetric a by Jacobi rotations, greatest first, and applies them to the columns of q. A number
-// off the diagonal ends below the tolerance times the geometric mean of the two diagonal numbers in its row and column
-// (Golub and Van Loan, Matrix Computations (2013), 8.5).
+// Diagonalizes the symmetric a, of which only the upper triangle is read, by Jacobi rotations, greatest first, and
+// applies them to the columns of q. A number off the diagonal ends below the tolerance times the geometric mean of the
+// two diagonal numbers in its row and column (Golub and Van Loan, Matrix Computations (2013), 8.5).
 inline void diagonalize(double* a, int d, double* q, double tolerance) {
   return with_size(d, [&](auto size) { return diagonalize_sized(a, size, q, tolerance); });
 }

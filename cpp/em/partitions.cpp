@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
-double weight_of(const Points& p, std::size_t n) { return p.weights ? p.weights[n] : 1.0; }
+double weight_of(const Points& p, std::size_t n) { return p.row_weights ? p.row_weights[n] : 1.0; }
 
 double squared_distance(const double* a, const double* b, int d) {
   double sum = 0.0;
@@ -34,8 +34,9 @@ std::size_t draw(const std::vector<double>& shares, double uniform) {
 }
 
 std::vector<double> draw_centers(const Points& p, int k, const double* uniform) {
-  std::vector<double> centers(static_cast<std::size_t>(k) * p.d), to_nearest(p.n), shares(p.n), tried(p.n), best(p.n);
-  for (std::size_t n = 0; n < p.n; ++n) shares[n] = weight_of(p, n);
+  std::vector<double> centers(static_cast<std::size_t>(k) * p.n_features), to_nearest(p.n_rows), shares(p.n_rows),
+      tried(p.n_rows), best(p.n_rows);
+  for (std::size_t n = 0; n < p.n_rows; ++n) shares[n] = weight_of(p, n);
   const int tries = tries_of(k);
   for (int c = 0; c < k; ++c) {
     double least = kInfinite;
@@ -43,19 +44,20 @@ std::vector<double> draw_centers(const Points& p, int k, const double* uniform) 
     for (int t = 0; t < (c == 0 ? 1 : tries); ++t) {
       const std::size_t candidate = draw(shares, *uniform++);
       double sum = 0.0;
-      for (std::size_t n = 0; n < p.n; ++n) {
-        const double distance = squared_distance(p.rows + n * p.d, p.rows + candidate * p.d, p.d);
+      for (std::size_t n = 0; n < p.n_rows; ++n) {
+        const double distance =
+            squared_distance(p.rows + n * p.n_features, p.rows + candidate * p.n_features, p.n_features);
         tried[n] = c == 0 ? distance : std::min(distance, to_nearest[n]);
         sum += weight_of(p, n) * tried[n];
       }
       if (sum < least) least = sum, seed = candidate, best.swap(tried);
     }
     to_nearest.swap(best);
-    std::copy(p.rows + seed * p.d, p.rows + (seed + 1) * p.d, centers.begin() + c * p.d);
+    std::copy(p.rows + seed * p.n_features, p.rows + (seed + 1) * p.n_features, centers.begin() + c * p.n_features);
     double total = 0.0;
-    for (std::size_t n = 0; n < p.n; ++n) total += shares[n] = weight_of(p, n) * to_nearest[n];
+    for (std::size_t n = 0; n < p.n_rows; ++n) total += shares[n] = weight_of(p, n) * to_nearest[n];
     if (!(total > 0)) {
-      for (std::size_t n = 0; n < p.n; ++n) shares[n] = weight_of(p, n);
+      for (std::size_t n = 0; n < p.n_rows; ++n) shares[n] = weight_of(p, n);
     }
   }
   return centers;
@@ -65,13 +67,13 @@ std::vector<double> draw_centers(const Points& p, int k, const double* uniform) 
 class Tree {
  public:
   Tree(const Points& p, bool free, double pseudo, const std::int64_t* cells, int n_cells)
-      : d_(p.d),
+      : d_(p.n_features),
         free_(free),
         pseudo_(pseudo),
         n_(n_cells),
-        size_(free ? static_cast<std::size_t>(p.d) * p.d : 1),
+        size_(free ? static_cast<std::size_t>(p.n_features) * p.n_features : 1),
         counts_(n_cells),
-        sums_(static_cast<std::size_t>(n_cells) * p.d),
+        sums_(static_cast<std::size_t>(n_cells) * p.n_features),
         squares_(n_cells * size_),
         own_(n_cells),
         loss_(static_cast<std::size_t>(n_cells) * n_cells, kInfinite),
@@ -80,7 +82,7 @@ class Tree {
         ids_(n_cells),
         scatter_(size_),
         root_(size_) {
-    for (std::size_t n = 0; n < p.n; ++n) {
+    for (std::size_t n = 0; n < p.n_rows; ++n) {
       const std::int64_t c = cells[n];
       const double weight = weight_of(p, n);
       const double* row = p.rows + n * d_;
@@ -190,14 +192,15 @@ class Tree {
 int tries_of(int k) { return 2 + static_cast<int>(std::log(k)); }
 
 void k_means(const Points& p, int k, int iterations, const double* uniform, std::int64_t* labels) {
-  std::vector<double> centers = draw_centers(p, k, uniform), sums(centers.size()), counts(k), distances(p.n);
+  std::vector<double> centers = draw_centers(p, k, uniform), sums(centers.size()), counts(k), distances(p.n_rows);
   const auto assign = [&] {
     bool changed = false;
-    for (std::size_t n = 0; n < p.n; ++n) {
+    for (std::size_t n = 0; n < p.n_rows; ++n) {
       double least = kInfinite;
       std::int64_t nearest = 0;
       for (int c = 0; c < k; ++c) {
-        const double distance = squared_distance(p.rows + n * p.d, centers.data() + c * p.d, p.d);
+        const double distance =
+            squared_distance(p.rows + n * p.n_features, centers.data() + c * p.n_features, p.n_features);
         if (distance < least) least = distance, nearest = c;
       }
       changed = changed || labels[n] != nearest;
@@ -205,20 +208,21 @@ void k_means(const Points& p, int k, int iterations, const double* uniform, std:
     }
     return changed;
   };
-  std::fill(labels, labels + p.n, -1);
+  std::fill(labels, labels + p.n_rows, -1);
   for (int iteration = 0; assign() && iteration < iterations; ++iteration) {
     std::fill(sums.begin(), sums.end(), 0.0);
     std::fill(counts.begin(), counts.end(), 0.0);
-    for (std::size_t n = 0; n < p.n; ++n) {
+    for (std::size_t n = 0; n < p.n_rows; ++n) {
       counts[labels[n]] += weight_of(p, n);
-      for (int j = 0; j < p.d; ++j) sums[labels[n] * p.d + j] += weight_of(p, n) * p.rows[n * p.d + j];
+      for (int j = 0; j < p.n_features; ++j)
+        sums[labels[n] * p.n_features + j] += weight_of(p, n) * p.rows[n * p.n_features + j];
     }
     for (int c = 0; c < k; ++c) {
       if (counts[c] > 0) {
-        for (int j = 0; j < p.d; ++j) centers[c * p.d + j] = sums[c * p.d + j] / counts[c];
+        for (int j = 0; j < p.n_features; ++j) centers[c * p.n_features + j] = sums[c * p.n_features + j] / counts[c];
       } else {  // a center without rows moves to the row farthest from all centers
         const std::size_t far = std::max_element(distances.begin(), distances.end()) - distances.begin();
-        std::copy(p.rows + far * p.d, p.rows + (far + 1) * p.d, centers.begin() + c * p.d);
+        std::copy(p.rows + far * p.n_features, p.rows + (far + 1) * p.n_features, centers.begin() + c * p.n_features);
         distances[far] = 0.0;
       }
     }
@@ -234,10 +238,10 @@ void merge_tree(const Points& p, bool free, double pseudo, const std::int64_t* c
     for (; left > sizes[at]; --left) tree.merge();
     std::fill(place.begin(), place.end(), -1);
     std::int64_t next = 0;
-    for (std::size_t n = 0; n < p.n; ++n) {
+    for (std::size_t n = 0; n < p.n_rows; ++n) {
       std::int64_t& own = place[tree.id(cells[n])];
       if (own < 0) own = next++;
-      labels[at * p.n + n] = own;
+      labels[at * p.n_rows + n] = own;
     }
   }
 }

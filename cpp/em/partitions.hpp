@@ -4,17 +4,11 @@
 // Plain C++: no Python, no exceptions except std::bad_alloc.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
-namespace gaussmix {
+#include "em/clustering.hpp"
 
-struct Points {
-  const double* rows;     // (n, d)
-  const double* weights;  // (n,) or null
-  std::size_t n;
-  int d;
-};
+namespace gaussmix {
 
 // Numbers tried for each seed of k-means++, the first one excepted.
 int tries_of(int k);

@@ -89,14 +89,15 @@ namespace {
 //
 //   log det sum_k n_k / volume_k covariance_k + d sum_k n_k log volume_k
 //
-// is convex in them. False if the equations are singular.
+// is convex in them. False if the equations are singular. `room` is (k d^2 + 2 k^2).
 bool newton_step(int k, int d, const double* precision, const double* shares, const double* covariances,
-                 const double* weights, std::vector<double>& step) {
-  const std::size_t size = static_cast<std::size_t>(d) * d;
-  std::vector<double> turned(k * size), equations(static_cast<std::size_t>(k) * k), root(equations.size());
+                 const double* weights, double* room, double* step) {
+  const std::size_t size = static_cast<std::size_t>(d) * d, n_equations = static_cast<std::size_t>(k) * k;
+  double *turned = room, *equations = turned + k * size, *root = equations + n_equations;
+  std::fill(turned, equations, 0.0);
   for (int c = 0; c < k; ++c) {
     for (int i = 0; i < d; ++i) {
-      double* line = turned.data() + c * size + i * d;
+      double* line = turned + c * size + i * d;
       for (int p = 0; p < d; ++p) {
         const double factor = shares[c] * precision[i * d + p];
         for (int j = 0; j < d; ++j) line[j] += factor * covariances[c * size + p * d + j];
@@ -117,9 +118,9 @@ bool newton_step(int k, int d, const double* precision, const double* shares, co
       equations[a * k + b] = equations[b * k + a] = (a == b ? trace : 0.0) - sum;
     }
   }
-  for (double& value : equations) value += greatest;  // a factor of all volumes changes nothing
+  for (std::size_t i = 0; i < n_equations; ++i) equations[i] += greatest;  // a factor of all volumes changes nothing
   for (int a = 0; a < k; ++a) equations[a * k + a] *= 1 + 1e-10;
-  if (!find_root(equations.data(), k, root.data())) return false;
+  if (!find_root(equations, k, root)) return false;
   for (int i = 0; i < k; ++i) {
     for (int j = 0; j < i; ++j) step[i] -= root[i * k + j] * step[j];
     step[i] /= root[i * k + i];
@@ -134,10 +135,12 @@ bool newton_step(int k, int d, const double* precision, const double* shares, co
 }  // namespace
 
 bool find_volumes(int k, int d, const double* counts, const double* covariances, double tolerance, double* volumes,
-                  double* room) {
+                  std::vector<double>& room) {
   const std::size_t size = static_cast<std::size_t>(d) * d;
-  double *pooled = room, *root = pooled + size, *precision = root + size;
-  std::vector<double> factor(size), shares(k), weights(k), ratios(k), before(k), step(k);
+  room.resize(std::max(room.size(), (4 + k) * size + static_cast<std::size_t>(5 + 2 * k) * k));
+  double *pooled = room.data(), *root = pooled + size, *precision = root + size, *factor = precision + size;
+  double *shares = factor + size, *weights = shares + k, *ratios = weights + k, *before = ratios + k,
+         *step = before + k;
   const double total = sum_of(counts, k);
   for (int c = 0; c < k; ++c) weights[c] = counts[c] / total;
   double change = 1.0, least = std::numeric_limits<double>::infinity();
@@ -159,10 +162,10 @@ bool find_volumes(int k, int d, const double* counts, const double* covariances,
       continue;
     }
     least = objective;
-    invert_transposed(root, d, factor.data());
+    invert_transposed(root, d, factor);
     for (int i = 0; i < d; ++i) {
       for (int j = 0; j <= i; ++j) {
-        precision[i * d + j] = precision[j * d + i] = dot(factor.data() + i * d + i, factor.data() + j * d + i, d - i);
+        precision[i * d + j] = precision[j * d + i] = dot(factor + i * d + i, factor + j * d + i, d - i);
       }
     }
     change = 0.0;
@@ -172,7 +175,7 @@ bool find_volumes(int k, int d, const double* counts, const double* covariances,
       before[c] = volumes[c];
     }
     is_newton = iteration >= kPlainVolumes && change > tolerance &&
-                newton_step(k, d, precision, shares.data(), covariances, weights.data(), step);
+                newton_step(k, d, precision, shares, covariances, weights, step + k, step);
     for (int c = 0; c < k; ++c) volumes[c] *= is_newton ? std::exp(std::clamp(step[c], -2.0, 2.0)) : ratios[c];
   }
   return are_positive(volumes, k);
@@ -276,7 +279,7 @@ bool Structure::share_shape_and_axes(const double* counts, double* covariances) 
       for (int j = 0; j < d_; ++j) volumes_[c] += covariances[c * size + j * d_ + j] / d_;
     }
   }
-  if (!find_volumes(k_, d_, counts, covariances, tolerance_, volumes_.data(), room_.data())) return false;
+  if (!find_volumes(k_, d_, counts, covariances, tolerance_, volumes_.data(), room_)) return false;
   for (int c = 0; c < k_; ++c) {
     for (std::size_t i = 0; i < size; ++i) covariances[c * size + i] = volumes_[c] * room_[i];
   }
@@ -300,7 +303,7 @@ bool Structure::share_axes(const double* counts, double* covariances) {
     if (!find_root(covariances + c * size, d_, turned_.data() + c * size)) return false;
   }
   const AxesSearch search{!has_start_, has_start_ ? most_sweeps_ : kMostSweeps, tolerance_};
-  if (!find_common_axes(k_, d_, counts, turned_.data(), one_volume, search, axes_.data(), variances_.data())) {
+  if (!find_common_axes(k_, d_, counts, turned_.data(), one_volume, search, room_, axes_.data(), variances_.data())) {
     return false;
   }
   if (one_volume) share_volume(counts, variances_.data());

@@ -23,10 +23,10 @@ const char* letters_of(Model model);  // volume, shape, orientation
 bool has_common_axes(Model model);
 
 // The volumes (k,) of covariances volume_k C with one matrix C, which maximize the objective above, starting from the
-// given ones; C is then the first of the three matrices in room (3, d, d), and `covariances` (k, d, d) are the free
+// given ones; C is then at the beginning of `room`, which grows as needed, and `covariances` (k, d, d) are the free
 // ones. The iterations end at a relative change of the volumes. False if there is no maximum.
 bool find_volumes(int k, int d, const double* counts, const double* covariances, double tolerance, double* volumes,
-                  double* room);
+                  std::vector<double>& room);
 
 // Iterations begin at the result of the previous call.
 class Structure {
@@ -62,7 +62,7 @@ class Structure {
   std::vector<double> axes_;       // (d, d), or one of each component
   std::vector<double> turned_;     // (k, d, d)
   std::vector<double> variances_;  // (k, d)
-  std::vector<double> room_;       // (3, d, d)
+  std::vector<double> room_;       // (3, d, d) or more
 };
 
 }  // namespace gaussmix
