@@ -87,3 +87,12 @@ def test_structures_without_a_covariance_for_each_component_have_no_proposals(co
     mixture = GaussianMixture(2, covariance_type=covariance_type, random_state=0, **options).fit(rows).mixture_
     form = type(mixture.covariance).form
     assert not list(propose_dense_places(Sample.of(WeightedRows(rows), form), mixture))
+
+
+@seeds
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_values_that_were_cut_off_are_no_place(d, seed):
+    rows = np.random.default_rng(seed).normal(size=(1500, d)).clip(-2, None)
+    rows[rows[:, 0] == -2] = -2
+    assert (rows == -2).all(axis=1).sum() > 20
+    assert find_dense_places(Sample.of(WeightedRows(rows), "full"), one_component(rows), d + 1) == []

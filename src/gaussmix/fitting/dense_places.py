@@ -67,6 +67,8 @@ def propose_dense_places(data: Sample, mixture: Mixture) -> Iterator[Mixture]:
 def find_dense_places(data: Sample, mixture: Mixture, least: float) -> list[IntArray]:
     """Return the rows of up to three balls that hold many more rows than a mixture expects, the most unlikely first.
 
+    A place of equal rows is none: values that were cut off at a limit are the tail of a cluster.
+
     Parameters
     ----------
     data : Sample
@@ -107,7 +109,8 @@ def find_dense_places(data: Sample, mixture: Mixture, least: float) -> list[IntA
     for gain, ball in sorted(balls, key=lambda one: -one[0]):
         if gain < _LEAST_GAIN or len(places) == _PLACES:
             break
-        if not any(np.isin(ball[0], place) for place in places):
+        is_new = not any(np.isin(ball[0], place) for place in places)
+        if is_new and len(np.unique(rows[ball], axis=0)) >= _EXPECTED:
             places.append(ball)
     return places
 
