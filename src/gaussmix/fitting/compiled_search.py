@@ -24,6 +24,7 @@ from gaussmix.fitting.runs import FittedRun, Run
 from gaussmix.fitting.split_merge import compiled_moves, draw_swaps
 from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
 
+_MOST_FAILED = 20  # singular swaps, one after the other, as where one row has nearly all the weight
 _STOPS = {
     "limit": Stop.LIMIT,
     "optimum": Stop.AT_OPTIMUM,
@@ -204,11 +205,14 @@ class CompiledSearch(Multistart):
         if not isinstance(run, CompiledRun):
             yield from super().swaps(run, rng)
             return
-        state = run.outcome.state
+        state, n_failed = run.outcome.state, 0
         for gone, row in draw_swaps(self.rows.n_rows, run.mixture.weights, lambda: self._overlap(run), rng):
             swapped = self.rows.swapped(state, gone, row)
             if swapped is not None:
                 yield swapped
+                n_failed = 0
+            elif (n_failed := n_failed + 1) == _MOST_FAILED:
+                return
 
     def _overlap(self, run: CompiledRun) -> tuple[FloatArray, FloatArray]:
         """Return `merge_losses` of a run, and the log density of its rows; moves and swaps from it share them."""
