@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from other_kinds import random_covariances, ring, sparse, spread_apart, unequal
+from other_kinds import random_covariances, replaced, ring, sparse, spread_apart, unequal, wide
 from scipy.linalg import hadamard
 from scipy.stats import special_ortho_group
 from table_kinds import (
@@ -107,21 +107,6 @@ def groups_of_groups(n: int, d: int, sizes: list[int], far: float, near: float) 
         return balls(n, np.concatenate(centers))(rng)
 
     return draw
-
-
-def wide_share(draw: Draw, share: float, times: float, *, own_label: bool) -> Draw:
-    """Return a generator in which a share of the rows is spread more; they have a label of their own or the old one."""
-
-    def add(rng: np.random.Generator) -> Drawn:
-        rows, labels = draw(rng)
-        some = rng.permutation(len(rows))[: round(share * len(rows))]
-        rows, labels = rows.copy(), labels.copy()
-        rows[some] = rows.mean(axis=0) + times * rng.normal(size=(len(some), rows.shape[1]))
-        if own_label:
-            labels[some] = labels.max() + 1
-        return rows, labels
-
-    return add
 
 
 def one_direction(n: int, d: int, gap: float, freedom: float) -> Draw:
@@ -298,12 +283,12 @@ FURTHER_KINDS = (
     Kind("coarse with jitter", 4, "full", changed(scattered(1000, 3, 4, 6.0), coarse), False),
     Kind("6 for 3 clusters", 6, "full", scattered(900, 3, 3, 8.0), False),
     Kind("5 for 3 clusters, diag", 5, "diag", scattered(900, 4, 3, 8.0), False),
-    Kind("1 % spread 30 times", 4, "full", wide_share(scattered(1500, 4, 3, 7.0), 0.01, 30.0, own_label=True)),
+    Kind("1 % spread 30 times", 4, "full", replaced(scattered(1500, 4, 3, 7.0), 0.01, wide(30.0), own_label=True)),
     Kind(
         "1 % spread 30 times, no component",
         3,
         "full",
-        wide_share(scattered(1500, 4, 3, 7.0), 0.01, 30.0, own_label=False),
+        replaced(scattered(1500, 4, 3, 7.0), 0.01, wide(30.0), own_label=False),
         False,
     ),
     Kind("300 rows in 40 columns, diag", 4, "diag", scattered(300, 40, 4, 2.0)),

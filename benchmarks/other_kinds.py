@@ -23,6 +23,9 @@ from table_kinds import (
 
 from gaussmix.core.typing import FloatArray
 
+Replacement = Callable[[np.random.Generator, FloatArray, int], FloatArray]
+"""Function that draws so many rows, given all rows."""
+
 
 def unequal(draw_centers: Callable[[np.random.Generator], FloatArray], n: int, least: float, spread: float) -> Draw:
     """Return a generator of round clusters about random centers, with Dirichlet weights not below ``least``."""
@@ -66,18 +69,29 @@ def arcs(n: int, k: int, radius: float, noise: float) -> Draw:
     return draw
 
 
-def with_outliers(draw: Draw, share: float, width: float, *, own_label: bool) -> Draw:
-    """Return a generator in which a share of the rows are uniform in a cube; they have a label of their own or 0."""
+def replaced(draw: Draw, share: float, values: Replacement, *, own_label: bool) -> Draw:
+    """Return a generator in which some rows are replaced; they keep their labels, or have one of their own."""
 
     def add(rng: np.random.Generator) -> Drawn:
         rows, labels = draw(rng)
-        out = rng.permutation(len(rows))[: round(share * len(rows))]
+        some = rng.permutation(len(rows))[: round(share * len(rows))]
         rows, labels = rows.copy(), labels.copy()
-        rows[out] = rng.uniform(-width, width, size=(len(out), rows.shape[1]))
-        labels[out] = labels.max() + 1 if own_label else 0
+        rows[some] = values(rng, rows, len(some))
+        if own_label:
+            labels[some] = labels.max() + 1
         return rows, labels
 
     return add
+
+
+def uniform(width: float) -> Replacement:
+    """Return a function that draws rows in a cube about zero."""
+    return lambda rng, rows, n: rng.uniform(-width, width, size=(n, rows.shape[1]))
+
+
+def wide(times: float) -> Replacement:
+    """Return a function that draws normal rows about the mean of all rows."""
+    return lambda rng, rows, n: rows.mean(axis=0) + times * rng.normal(size=(n, rows.shape[1]))
 
 
 def noise_of_processes(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
@@ -286,8 +300,15 @@ OTHER_KINDS = (
         changed(balls(1500, 14.0 * np.eye(3, 5), 1.0), student_rows(2.0)),
         False,
     ),
-    Kind("outliers with a component", 5, "full", with_outliers(scattered(1500, 3, 4, 8.0), 0.04, 40.0, own_label=True)),
-    Kind("outliers without", 4, "full", with_outliers(scattered(1500, 3, 4, 8.0), 0.02, 40.0, own_label=False), False),
+    Kind(
+        "outliers with a component",
+        5,
+        "full",
+        replaced(scattered(1500, 3, 4, 8.0), 0.04, uniform(40.0), own_label=True),
+    ),
+    Kind(
+        "outliers without", 4, "full", replaced(scattered(1500, 3, 4, 8.0), 0.02, uniform(40.0), own_label=False), False
+    ),
     Kind("planets", 6, "full", planets(1600, 3)),
     Kind("planets, spherical", 6, "spherical", planets(1600, 3)),
     Kind("far from zero", 5, "full", changed(scattered(1000, 4, 5, 6.0), lambda rows, _: rows + 1e6)),

@@ -10,12 +10,14 @@
 #include <optional>
 #include <string>
 
+#include "em/clustering.hpp"
 #include "em/structures.hpp"
 #include "pass/pass.hpp"
 
 using In = nanobind::ndarray<const double, nanobind::c_contig, nanobind::device::cpu>;
 using Out = nanobind::ndarray<double, nanobind::c_contig, nanobind::device::cpu>;
 using Labels = nanobind::ndarray<std::int64_t, nanobind::c_contig, nanobind::device::cpu>;
+using LabelTable = nanobind::ndarray<const std::int64_t, nanobind::ndim<2>, nanobind::c_contig, nanobind::device::cpu>;
 
 // A table of rows in its own type.
 using Table = nanobind::ndarray<nanobind::ro, nanobind::ndim<2>, nanobind::c_contig, nanobind::device::cpu>;
@@ -45,6 +47,13 @@ auto sized(const Array& array, std::size_t size, const char* name) {
 template <class Array>
 auto sized_or_null(const std::optional<Array>& array, std::size_t size, const char* name) {
   return array ? sized(*array, size, name) : nullptr;
+}
+
+// Rows to cluster.
+inline gaussmix::Points points_of(const In& rows, const std::optional<In>& row_weights) {
+  if (rows.ndim() != 2) throw nanobind::value_error("rows must have two axes");
+  return {rows.data(), sized_or_null(row_weights, rows.shape(0), "row_weights"), rows.shape(0),
+          static_cast<int>(rows.shape(1))};
 }
 
 inline gaussmix::Model model_of(const std::string& name) {

@@ -17,6 +17,7 @@
 #include <tuple>
 #include <vector>
 
+#include "arrays.hpp"
 #include "em/cell_search.hpp"
 #include "em/grid_search.hpp"
 #include "released.hpp"
@@ -30,9 +31,6 @@ namespace {
 using gaussmix::CellTask;
 using gaussmix::Form;
 using gaussmix::Optimum;
-using In = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
-using Out = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
-using Labels = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OptimumPointer = std::shared_ptr<Optimum>;
 using gaussmix::CellOptimum;
 using CellOptimumPointer = std::shared_ptr<CellOptimum>;
@@ -40,17 +38,11 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kPoll = std::chrono::milliseconds(50);  // between questions to Python
 
-template <class Array>
-auto sized(const Array& array, std::size_t size, const char* name) {
-  if (array.size() != size) throw nb::value_error((std::string(name) + " has the wrong size").c_str());
-  return array.data();
-}
-
 gaussmix::Dimensions dimensions_of(const Optimum& o) { return {gaussmix::form_of(o.model), o.k, o.d}; }
 
 OptimumPointer make_optimum(const std::string& model, const In& weights, const In& means, const In& roots) {
   auto made = std::make_shared<Optimum>();
-  if (!gaussmix::find_model(model.c_str(), made->model)) throw nb::value_error(("no model " + model).c_str());
+  made->model = model_of(model);
   if (means.ndim() != 2) throw nb::value_error("means must have two axes");
   made->k = static_cast<int>(means.shape(0)), made->d = static_cast<int>(means.shape(1));
   const gaussmix::Dimensions at = dimensions_of(*made);
@@ -195,7 +187,7 @@ class Search {
   // For each request: whether it was searched, the seconds, and what was found: the optimum, the kind of its start, and
   // the position of the start among those of the kind.
   using Finds = std::vector<std::tuple<OptimumPointer, int, int>>;
-  std::vector<std::tuple<bool, double, Finds>> search(int k, const Labels& partitions,
+  std::vector<std::tuple<bool, double, Finds>> search(int k, const LabelTable& partitions,
                                                       const std::vector<const Request*>& requests, int max_iter,
                                                       double nats, double seconds, bool asks, int n_threads) const {
     if (partitions.shape(0) > 0 && partitions.shape(1) != n_) throw nb::value_error("partitions has the wrong size");
@@ -237,7 +229,7 @@ class Search {
 
   // Searches all models of a table. For each, appends to `results`, also if it is interrupted: whether it was searched,
   // the seconds, and the best optima.
-  void sweep(const std::vector<const GridModel*>& models, const std::vector<Labels>& partitions, int max_iter,
+  void sweep(const std::vector<const GridModel*>& models, const std::vector<LabelTable>& partitions, int max_iter,
              double nats, double seconds, bool asks, int n_threads, const nb::callable& step,
              const nb::list& results) const {
     std::vector<gaussmix::GridCell> cells;
@@ -247,7 +239,7 @@ class Search {
       const gaussmix::Problem problem = problem_of(*model->request, model->n_components, max_iter, nats);
       const auto row = static_cast<std::size_t>(model->row);
       if (row >= rows.size()) throw nb::value_error("a model has a wrong row");
-      const Labels& labels = partitions[row];
+      const LabelTable& labels = partitions[row];
       if (labels.shape(0) > 0 && labels.shape(1) != n_) throw nb::value_error("partitions has the wrong size");
       rows[row] = [problem, &labels] { return sums_of(problem, labels); };
       cells.push_back({problem,
@@ -311,7 +303,7 @@ class Search {
     if (!fits) throw nb::value_error("a request has the wrong size");
   }
   // Sums of the clusters of each partition; none for one that is equal to an earlier one.
-  static std::vector<gaussmix::ClusterSums> sums_of(const gaussmix::Problem& problem, const Labels& partitions) {
+  static std::vector<gaussmix::ClusterSums> sums_of(const gaussmix::Problem& problem, const LabelTable& partitions) {
     std::vector<gaussmix::ClusterSums> all;
     for (std::size_t i = 0; i < partitions.shape(0); ++i) {
       gaussmix::ClusterSums sums = gaussmix::sums_of_partition(problem, partitions.data() + i * problem.n_rows);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "arrays.hpp"
 #include "em/partitions.hpp"
 #include "em/structures.hpp"
 #include "released.hpp"
@@ -20,24 +21,8 @@ using namespace nb::literals;
 
 namespace {
 
-using In = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
-using Out = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
-using Labels = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-template <class Array>
-auto sized(const Array& array, std::size_t size, const char* name) {
-  if (array.size() != size) throw nb::value_error((std::string(name) + " has the wrong size").c_str());
-  return array.data();
-}
-
 using Sizes = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using LabelsOut = nb::ndarray<std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-gaussmix::Points points_of(const In& rows, const std::optional<In>& weights) {
-  if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
-  const std::size_t n = rows.shape(0);
-  return {rows.data(), weights ? sized(*weights, n, "row_weights") : nullptr, n, static_cast<int>(rows.shape(1))};
-}
 
 void k_means(const In& rows, const std::optional<In>& weights, int k, int iterations, const In& uniform,
              const LabelsOut& labels) {
@@ -53,7 +38,7 @@ void k_means(const In& rows, const std::optional<In>& weights, int k, int iterat
 }
 
 void merge_trees(const std::vector<In>& rows, const std::optional<In>& weights, const std::vector<bool>& free,
-                 double pseudo, const std::vector<Labels>& cells, const Sizes& sizes,
+                 double pseudo, const std::vector<LabelTable>& cells, const Sizes& sizes,
                  const std::vector<LabelsOut>& labels, int n_threads) {
   const std::size_t m = rows.size();
   if (free.size() != m || cells.size() != m || labels.size() != m) throw nb::value_error("lists must be as long");

@@ -13,12 +13,6 @@ namespace {
 
 constexpr int kIterations = 20;  // of a usual run
 
-gaussmix::Points points_of(const In& rows, const std::optional<In>& row_weights) {
-  if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
-  return {rows.data(), sized_or_null(row_weights, rows.shape(0), "row_weights"), rows.shape(0),
-          static_cast<int>(rows.shape(1))};
-}
-
 void draw_seeds(const In& rows, const std::optional<In>& row_weights, int n_tries, const In& uniforms,
                 const Labels& seeds) {
   const std::size_t k = seeds.size();

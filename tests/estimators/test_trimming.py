@@ -143,6 +143,7 @@ def test_trimming_combines_with_what_is_known():
         fixed={"means": [0], "weights": True},
         means_init=[[-3.0, -20.0], [1.0, 1.0], [14.0, 9.0]],
         weights_init=[0.2, 0.3, 0.5],
+        random_state=0,
     ).fit(ROWS)
     np.testing.assert_array_equal(fitted.means_[0], [-3, -20])
     np.testing.assert_array_equal(fitted.weights_, [0.2, 0.3, 0.5])

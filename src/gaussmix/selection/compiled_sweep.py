@@ -1,36 +1,18 @@
 """The sweeps of `GridSweep` in compiled code (`cpp/em/grid_search.hpp`): all models of a table in one call."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from gaussmix.selection.compiled_cells import CompiledCells
 from gaussmix.selection.grid_sweep import GridSweep
 from gaussmix.selection.model_names import ModelSpec
-from gaussmix.selection.optima import LocalOptimum
 
 
 class CompiledSweep(GridSweep):
-    """Search for the optima of all models of a table, with the results of `GridSweep`.
+    """Search for the optima of all models of a table, with the results of `GridSweep` and its parameters."""
 
-    Parameters
-    ----------
-    cells : CompiledCells
-        Searches models.
-    wanted, known, deadline, step
-        As in `GridSweep`.
-    """
-
-    def __init__(
-        self,
-        cells: CompiledCells,
-        wanted: Collection[ModelSpec],
-        known: Mapping[ModelSpec, LocalOptimum],
-        deadline: float,
-        step: Callable[[ModelSpec], object] | None,
-    ) -> None:
-        super().__init__(cells, wanted, known, deadline, step)
-        self._cells = cells
+    _searcher: CompiledCells
 
     def run(self) -> None:
         """Sweep from few components to many, and back."""
@@ -45,7 +27,7 @@ class CompiledSweep(GridSweep):
         models = [self._table_model(spec, sizes.index(spec.n_components), places, started) for spec in self.models]
         results: list[Any] = []
         try:
-            self._cells.search_table(
+            self._searcher.search_table(
                 models, sizes, started - {1}, self._deadline, lambda row: self._report(rows[sizes[row]]), results
             )
         finally:
@@ -56,7 +38,7 @@ class CompiledSweep(GridSweep):
         """Draw the partitions of a size, unless the deadline has passed; return whether there are any."""
         if time.perf_counter() > self._deadline:
             return False
-        self._cells.draw_partitions(size)
+        self._searcher.draw_partitions(size)
         return True
 
     def _table_model(self, spec: ModelSpec, row: int, places: Mapping[ModelSpec, int], started: Collection[int]) -> Any:
@@ -64,7 +46,7 @@ class CompiledSweep(GridSweep):
         beside = places.get(ModelSpec(size - 1, name), -1), places.get(ModelSpec(size + 1, name), -1)
         neighbors = [places[other] for name in self._neighbors[name] if (other := ModelSpec(size, name)) in places]
         is_wanted = spec not in self._known and size in started
-        return self._cells.table_model(spec, row, self._optima_of(spec), beside, neighbors, is_wanted=is_wanted)
+        return self._searcher.table_model(spec, row, self._optima_of(spec), beside, neighbors, is_wanted=is_wanted)
 
     def _keep(self, spec: ModelSpec, is_searched: bool, seconds: float, highest: Any, sound: Any) -> None:
         """Keep the optima of a model."""
@@ -73,7 +55,7 @@ class CompiledSweep(GridSweep):
         optima = self._optima_of(spec)
         before = optima.highest, optima.highest_sound
         new = {
-            one: self._cells.found(spec, one, self.models)
+            one: self._searcher.found(spec, one, self.models)
             for one in {highest, sound}
             if one is not None and not one.is_given
         }
