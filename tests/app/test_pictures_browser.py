@@ -1,5 +1,6 @@
 """The room for pictures in a browser: segments, hints, downloads, cancel, reload, keyboard."""
 
+import contextlib
 import io
 import re
 
@@ -66,14 +67,27 @@ def point(page, x, y):
     return box["x"] + box["width"] * (x + 0.5) / WIDTH, box["y"] + box["height"] * (y + 0.5) / HEIGHT
 
 
+@contextlib.contextmanager
+def followed_by_a_result(page):
+    """Wait until what is done inside has made the room busy, however shortly, and its full result is there."""
+    page.evaluate(
+        "() => { window.wasBusy = false; const room = document.querySelector('.picture-room');"
+        " const seen = new MutationObserver((changes) => {"
+        " if (changes.some((change) => change.oldValue === 'true') || room.ariaBusy === 'true') window.wasBusy = true; });"
+        " seen.observe(room, { attributeFilter: ['aria-busy'], attributeOldValue: true }); }"
+    )
+    yield
+    page.wait_for_function("window.wasBusy")
+    ready(page)
+
+
 def drag(page, start, end):
     """Drag the pointer from one pixel to another and wait for the full result."""
     page.mouse.move(*point(page, *start))
-    page.mouse.down()
-    page.mouse.move(*point(page, *end), steps=4)
-    page.mouse.up()
-    page.wait_for_selector(".picture-room[aria-busy=true]")
-    ready(page)
+    with followed_by_a_result(page):
+        page.mouse.down()
+        page.mouse.move(*point(page, *end), steps=4)
+        page.mouse.up()
 
 
 def shown(page):
@@ -131,13 +145,11 @@ def test_a_stroke_is_undone_and_redone(page):
     opened(page)
     paint_two_hints(page)
     labels = saved(page, "Labels")[1]
-    page.keyboard.press("Control+z")
-    page.wait_for_selector(".picture-room[aria-busy=true]")
-    ready(page)
+    with followed_by_a_result(page):
+        page.keyboard.press("Control+z")
     assert set(np.unique(image_in(saved(page, "Hints")[1]))) == {1, 255}
-    page.get_by_role("button", name="Redo").click()
-    page.wait_for_selector(".picture-room[aria-busy=true]")
-    ready(page)
+    with followed_by_a_result(page):
+        page.get_by_role("button", name="Redo").click()
     assert saved(page, "Labels")[1] == labels
 
 
@@ -177,9 +189,8 @@ def test_hints_are_painted_by_keys(page):
     page.locator(".brush-size input").fill("4")
     page.locator(".picture-sheet").focus()
     page.keyboard.press("ArrowRight")
-    page.keyboard.press("Space")
-    page.wait_for_selector(".picture-room[aria-busy=true]")
-    ready(page)
+    with followed_by_a_result(page):
+        page.keyboard.press("Space")
     hints = image_in(saved(page, "Hints")[1])
     assert hints[20, 32] == 1
     assert set(np.unique(hints)) == {1, 255}
