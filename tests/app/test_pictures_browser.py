@@ -73,7 +73,7 @@ def followed_by_a_result(page):
     page.evaluate(
         "() => { window.wasBusy = false; const room = document.querySelector('.picture-room');"
         " const seen = new MutationObserver((changes) => {"
-        " if (changes.some((change) => change.oldValue === 'true') || room.ariaBusy === 'true') window.wasBusy = true; });"
+        " window.wasBusy ||= room.ariaBusy === 'true' || changes.some((change) => change.oldValue === 'true'); });"
         " seen.observe(room, { attributeFilter: ['aria-busy'], attributeOldValue: true }); }"
     )
     yield
