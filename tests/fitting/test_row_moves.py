@@ -55,6 +55,17 @@ def test_gains_are_those_of_the_likelihood_of_the_partition(form, seed, weighted
             assert gains[at, to] == pytest.approx(expected, rel=1e-8, abs=1e-8)
 
 
+@forms
+def test_no_row_that_may_move_and_numbers_that_are_not_there(form):
+    rows, weights, labels = np.eye(4), np.ones(4), np.array([0, 1, 0, 1])
+    structure = covariance_class(form)
+    assert gains_of_row_moves(rows, weights, labels, 2, np.zeros(0, dtype=np.int64), structure).shape == (0, 2)
+    with pytest.raises(ValueError, match="labels must be from 0 to k - 1"):
+        gains_of_row_moves(rows, weights, labels + 1, 2, np.arange(4), structure)
+    with pytest.raises(ValueError, match="some must be numbers of rows"):
+        gains_of_row_moves(rows, weights, labels, 2, np.array([4]), structure)
+
+
 @pytest.mark.parametrize("form", ["full", "diag", "spherical"])
 @seeds
 def test_a_far_row_moves_to_the_component_with_fewer_rows(form, seed):

@@ -242,6 +242,11 @@ def cluster_means(
 ) -> None:
     """Fill the means of clusters and the deviations of rows from them (cpp/pass/cluster_means.hpp)."""
 
+def gains_of_row_moves(
+    rows: FloatArray, row_weights: FloatArray | None, labels: IntArray, form: str, some: IntArray, gains: FloatArray
+) -> None:
+    """Fill what moves of single rows gain (cpp/em/row_moves.hpp)."""
+
 def draw_seeds(
     rows: FloatArray, row_weights: FloatArray | None, n_tries: int, uniforms: FloatArray, seeds: IntArray
 ) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+import gaussmix.core._native as _native
 from gaussmix.core.covariance import AbstractCovariance, Factor
-from gaussmix.core.covariance.triangular import inverse_transposed, lower_root
-from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.degeneracy import rows_needed
@@ -23,7 +22,6 @@ _LEAST_GAIN = 0.5  # nats
 _MOST_MOVES = 100  # of one proposal, of one row for each component
 _MOST_ROWS = 200  # that may move, those that decide most
 _PSEUDO_ROWS = 1e-6  # of each covariance: a whole one of all rows would have the tails of all of them
-_TINY = 1e-9
 
 
 def propose_row_moves(data: Sample, mixture: Mixture, *, of_tails: bool = True) -> Iterator[Mixture]:
@@ -120,105 +118,6 @@ def gains_of_row_moves(
     (m, k) array
         Gains; those of the own component have no meaning, and neither do numbers that are not finite.
     """
-    counts = np.bincount(labels, weights, k).astype(np.float64)
-    if FORMS[structure.form].is_shared:
-        return _gains_tied(rows, weights, labels, counts, some)
-    return _gains(rows, weights, labels, counts, some, structure)
-
-
-def _moments(rows: FloatArray, weights: FloatArray, labels: IntArray, component: int) -> tuple[FloatArray, FloatArray]:
-    """Return the mean (d,) and the centered rows of a component times the roots of their weights."""
-    held = labels == component
-    own, w = rows[held], weights[held]
-    mean = w @ own / max(float(w.sum()), _TINY)
-    return mean, np.sqrt(w)[:, None] * (own - mean)
-
-
-def _entropy(counts: FloatArray) -> FloatArray:
-    return np.asarray(counts * np.log(np.maximum(counts, _TINY)))
-
-
-def _gains(
-    rows: FloatArray,
-    weights: FloatArray,
-    labels: IntArray,
-    counts: FloatArray,
-    some: IntArray,
-    structure: type[AbstractCovariance],
-) -> FloatArray:
-    """Return what moving some rows to each component (m, k) gains, in nats; each component has its own covariance.
-
-    With ``n`` rows in a component, and the squared Mahalanobis distance ``q`` of a row, its determinant is multiplied
-    by ``(n / (n + 1))^d (1 + q / (n + 1))`` if the row is added, and likewise with -1 if it is removed.
-    """
-    k, d = len(counts), rows.shape[1]
-    own, w = labels[some], weights[some]
-    added, removed, values = np.empty((len(some), k)), np.zeros(len(some)), rows[some]
-    is_diagonal = FORMS[structure.form].is_diagonal
-    for component, count in enumerate(counts):
-        if count <= 0:
-            added[:, component] = -np.inf
-            continue
-        mean, centered = _moments(rows, weights, labels, component)
-        away = values - mean
-        if is_diagonal:
-            variances, times = (centered**2).sum(axis=0) / count, 1.0
-            if FORMS[structure.form].features_per_variance(d) > 1:
-                variances[:] = variances.mean()
-                times = float(d)
-            is_singular = not (variances > _TINY**2).all()
-        else:
-            root = lower_root((centered.T @ centered / count)[None])[0]
-            is_singular = not (root.diagonal() > _TINY).all()
-        if is_singular:
-            added[:, component] = -np.inf
-            removed[own == component] = -np.inf
-            continue
-        if is_diagonal:
-            squares = away**2 / variances if times == 1.0 else (away**2).mean(axis=1)[:, None] / variances[0]
-            log_det = float(np.log(variances).sum())
-        else:
-            squares = ((away @ inverse_transposed(root[None])[0]) ** 2).sum(axis=1)[:, None]
-            log_det, times = 2 * float(np.log(root.diagonal()).sum()), 1.0
-        inside = own == component
-        shape = (squares, times, log_det)
-        added[:, component] = _change(float(count), w, *shape, d)
-        removed[inside] = _change(float(count), -w, *shape, d)[inside]
-    return removed[:, None] + added
-
-
-def _change(
-    count: float, mass: FloatArray, squares: FloatArray, times: float, log_det: float, n_features: int
-) -> FloatArray:
-    """Return what a component gains (m,) if it has more or fewer rows of some mass (m,).
-
-    The squared distances of the rows are ``squares`` (m, any), each of which changes the determinant ``times`` times.
-    """
-    after = np.maximum(count + mass, _TINY)
-    ratio = np.maximum(1 + mass[:, None] * squares / after[:, None], _TINY)
-    log_after = log_det + n_features * np.log(count / after) + times * np.log(ratio).sum(axis=1)
-    return _entropy(after) - _entropy(np.asarray(count)) - 0.5 * (after * log_after - count * log_det)
-
-
-def _gains_tied(
-    rows: FloatArray, weights: FloatArray, labels: IntArray, counts: FloatArray, some: IntArray
-) -> FloatArray:
-    """Return what moving some rows to each component (m, k) gains, in nats; all have the same covariance."""
-    k, total = len(counts), float(counts.sum())
-    parts = [_moments(rows, weights, labels, component) for component in range(k)]
-    means, centered = np.stack([mean for mean, _ in parts]), np.concatenate([part for _, part in parts])
-    root = lower_root((centered.T @ centered)[None])[0]
-    if not (root.diagonal() > 0).all():
-        return np.zeros((len(some), k))
-    whiten = inverse_transposed(root[None])[0]
-    own, w = labels[some], weights[some][:, None]
-    away = (rows[some][:, None] - means) @ whiten
-    from_own = away[np.arange(len(some)), own]
-    squares, own_squares = (away**2).sum(axis=2), (from_own**2).sum(axis=1)[:, None]
-    products = np.einsum("nd,nkd->nk", from_own, away)
-    before, after = counts[own][:, None], counts
-    remove = w * before / np.maximum(before - w, _TINY)
-    add = w * after / (after + w)
-    ratio = (1 - remove * own_squares) * (1 + add * squares) + remove * add * products**2
-    entropy = _entropy(before - w) - _entropy(before) + _entropy(after + w) - _entropy(after)
-    return np.asarray(-0.5 * total * np.log(np.maximum(ratio, _TINY)) + entropy)
+    gains = np.empty((len(some), k))
+    _native.gains_of_row_moves(rows, weights, labels, structure.form, some, gains)
+    return gains
