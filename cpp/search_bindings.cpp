@@ -33,12 +33,12 @@ double k_means(const In& rows, const std::optional<In>& row_weights, int max_ite
 }
 
 void merge_cells(const In& rows, const std::optional<In>& row_weights, const std::string& form, int n_cells,
-                 int n_clusters, double pseudo, const Labels& cells) {
+                 std::int64_t n_clusters, double pseudo, const Labels& cells) {
   const gaussmix::Points points = points_of(rows, row_weights);
   sized(cells, rows.shape(0), "cells");
   const gaussmix::Form shape = form_of(form);
   const gaussmix::Released released;
-  gaussmix::merge_cells(points, shape, n_cells, n_clusters, pseudo, cells.data());
+  gaussmix::merge_cells(points, shape, pseudo, cells.data(), n_cells, &n_clusters, 1, cells.data());
 }
 
 // Keeps the arrays that the search reads.

@@ -13,6 +13,7 @@ namespace gaussmix {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr int kTogether = 8;  // factors of a determinant whose product neither overflows nor underflows
 
 double weight_of(const Points& p, std::size_t row) { return p.row_weights ? p.row_weights[row] : 1.0; }
 
@@ -291,8 +292,11 @@ class Cells {
         scatter_[a * d_ + a] += pseudo_;
       }
       if (!find_root(scatter_.data(), d_, root_.data())) return kInfinity;
-      double log_det = -d_ * std::log(rows);
-      for (int a = 0; a < d_; ++a) log_det += 2 * std::log(root_[a * d_ + a]);
+      double log_det = -d_ * std::log(rows), product = 1.0;
+      for (int a = 0; a < d_; ++a) {
+        product *= root_[a * d_ + a];
+        if (a % kTogether == kTogether - 1 || a + 1 == d_) log_det += 2 * std::log(product), product = 1.0;
+      }
       return 0.5 * rows * log_det;
     }
     double trace = 0.0, log_det = 0.0;
@@ -379,23 +383,27 @@ double k_means(const Points& points, int k, int max_iter, double tolerance, doub
   return distances;
 }
 
-void merge_cells(const Points& points, Form form, int n_cells, int n_clusters, double pseudo, std::int64_t* cells) {
+void merge_cells(const Points& points, Form form, double pseudo, const std::int64_t* cells, int n_cells,
+                 const std::int64_t* sizes, std::size_t n_sizes, std::int64_t* labels) {
   Cells tree(points, form, n_cells, pseudo, cells);
   std::vector<int> ids(n_cells);
   std::iota(ids.begin(), ids.end(), 0);
-  for (int left = tree.alive(); left > n_clusters; --left) {
-    int first, second;
-    tree.merge(first, second);
-    std::replace(ids.begin(), ids.end(), second, first);
+  std::vector<std::int64_t> names(n_cells);
+  int left = tree.alive();
+  for (std::size_t at = 0; at < n_sizes; ++at) {
+    for (; left > sizes[at]; --left) {
+      int first, second;
+      tree.merge(first, second);
+      std::replace(ids.begin(), ids.end(), second, first);
+    }
+    std::fill(names.begin(), names.end(), -1);
+    std::int64_t next = 0;
+    for (std::size_t n = 0; n < points.n_rows; ++n) {
+      std::int64_t& name = names[ids[cells[n]]];
+      if (name < 0) name = next++;
+      labels[at * points.n_rows + n] = name;
+    }
   }
-  std::vector<bool> used(n_cells, false);
-  for (std::size_t n = 0; n < points.n_rows; ++n) used[ids[cells[n]]] = true;
-  std::vector<int> names(n_cells, 0);
-  int next = 0;
-  for (int i = 0; i < n_cells; ++i) {
-    if (used[i]) names[i] = next++;
-  }
-  for (std::size_t n = 0; n < points.n_rows; ++n) cells[n] = names[ids[cells[n]]];
 }
 
 }  // namespace gaussmix

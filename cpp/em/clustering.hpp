@@ -31,9 +31,11 @@ void draw_seeds(const Points& points, int k, int n_tries, const double* uniforms
 // Bounds on the distances to the nearest and the second nearest center tell which rows may change (Hamerly, SDM 2010).
 double k_means(const Points& points, int k, int max_iter, double tolerance, double* centers, std::int64_t* labels);
 
-// Merges pairs of cells with the least loss of classification likelihood until `n_clusters` are left. `cells` (n,) are
-// numbers from 0 to `n_cells` - 1 and become those of clusters. `pseudo` is the variance of the pseudo-row in each
-// cell. fitting/agglomeration.py is the same in Python, and has the references.
-void merge_cells(const Points& points, Form form, int n_cells, int n_clusters, double pseudo, std::int64_t* cells);
+// Merges pairs of cells with the least loss of classification likelihood. `cells` (n,) are numbers from 0 to `n_cells`
+// - 1; `sizes` descend, and `labels` (n_sizes, n) are the clusters at each size, in the order of their first rows.
+// `pseudo` is the variance of the pseudo-row in each cell. fitting/agglomeration.py is the same in Python, and has the
+// references. `labels` may be `cells` if there is one size.
+void merge_cells(const Points& points, Form form, double pseudo, const std::int64_t* cells, int n_cells,
+                 const std::int64_t* sizes, std::size_t n_sizes, std::int64_t* labels);
 
 }  // namespace gaussmix

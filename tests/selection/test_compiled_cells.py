@@ -12,6 +12,7 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.agglomeration import merge_tree
 from gaussmix.fitting.batch import BatchSettings, fit_em_batch
 from gaussmix.fitting.degeneracy import rounding_variances
+from gaussmix.fitting.kmeans import tries_for
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.sample import Sample
 from gaussmix.selection.compiled_cells import CompiledCells
@@ -120,7 +121,7 @@ def test_agglomeration_is_that_in_python(form, seed):
     cells = np.arange(60) // (1 + seed % 2)
     sizes, labels = np.array([7, 3, 1], dtype=np.int64), np.empty((3, 60), dtype=np.int64)
     pseudo = 7 ** (-2 / rows.shape[1])
-    _native.merge_tree_labels([rows], weights, [form == "full"], pseudo, [cells[None]], sizes, [labels], 2)
+    _native.merge_tree_labels([rows], weights, [form], pseudo, [cells[None]], sizes, [labels], 2)
     expected = merge_tree(WeightedRows(rows, weights), form, cells, [1, 3, 7])
     for size, own in zip([7, 3, 1], labels, strict=True):
         same = own[:, None] == own
@@ -132,7 +133,7 @@ def test_k_means_ends_at_a_fixed_point_with_all_clusters(seed):
     rng = np.random.default_rng(seed)
     rows = rng.normal(size=(80, 3)) + 4 * rng.integers(0, 2, (80, 3))
     labels = np.empty((2, 80), dtype=np.int64)
-    _native.k_means_labels(rows, None, 5, 100, rng.random((2, 1 + 4 * _native.tries_of(5))), labels)
+    _native.k_means_labels(rows, None, 5, tries_for(5), 100, rng.random((2, 1 + 4 * tries_for(5))), labels)
     for own in labels:
         assert set(own) == set(range(5))
         means = np.stack([rows[own == cluster].mean(axis=0) for cluster in range(5)])

@@ -465,23 +465,21 @@ class CellSearch:
 def common_volumes(counts: FloatArray, covariances: FloatArray, tolerance: float, volumes: FloatArray) -> bool:
     """Find the volumes of covariances that are multiples of one matrix, in place (cpp/em/structures.hpp)."""
 
-def tries_of(n_components: int) -> int:
-    """Return the numbers tried for a seed of k-means++."""
-
 def k_means_labels(
     rows: FloatArray,
     row_weights: FloatArray | None,
     n_components: int,
-    iterations: int,
-    uniform: FloatArray,
+    n_tries: int,
+    max_iter: int,
+    uniforms: FloatArray,
     labels: IntArray,
 ) -> None:
-    """Fill the labels of runs of k-means (cpp/em/partitions.hpp)."""
+    """Fill the labels of runs of k-means (cpp/em/clustering.hpp)."""
 
 def merge_tree_labels(
     rows: Sequence[FloatArray],
     row_weights: FloatArray | None,
-    free: Sequence[bool],
+    forms: Sequence[str],
     pseudo: float,
     cells: Sequence[IntArray],
     sizes: IntArray,

@@ -69,6 +69,11 @@ def nearest(rows: FloatArray, centers: FloatArray) -> IntArray:
     return NativeEngine(rows).score_rows(spheres, "labels")
 
 
+def tries_for(n_seeds: int) -> int:
+    """Return how many rows greedy k-means++ tries for each seed but the first, as scikit-learn does."""
+    return 2 + int(math.log(n_seeds))
+
+
 def draw_seeds(rows: WeightedRows, n_seeds: int, rng: Random, *, greedy: bool = True) -> IntArray:
     """Return the positions (n_seeds,) of seeds among the rows, by k-means++.
 
@@ -76,7 +81,7 @@ def draw_seeds(rows: WeightedRows, n_seeds: int, rng: Random, *, greedy: bool = 
     4, unless ``greedy`` is false. The validation in scikit-learn takes half a millisecond, which is too slow for many
     starts on small tables.
     """
-    n_tries = 2 + int(math.log(n_seeds)) if greedy else 1
+    n_tries = tries_for(n_seeds) if greedy else 1
     seeds = np.empty(n_seeds, dtype=np.int64)
     _native.draw_seeds(_values(rows), rows.weights, n_tries, rng.uniform(size=1 + (n_seeds - 1) * n_tries), seeds)
     return seeds

@@ -11,6 +11,7 @@ from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Form, IntArray
 from gaussmix.fitting.degeneracy import Soundness, examine, rounding_variances
+from gaussmix.fitting.kmeans import tries_for
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.sample import LLOYD_ITERATIONS, Sample
 from gaussmix.selection.model_names import ModelSpec
@@ -75,31 +76,31 @@ class SearchData:
         """Return clusters of all sizes, merged from small cells by two criteria in two kinds of units."""
         n, d = self.rows.shape
         sizes = np.array(sorted(self._sizes, reverse=True), dtype=np.int64)
-        names, rows, cells, free = [], [], [], []
+        names, rows, cells, forms = [], [], [], []
         for units in _UNITS:
             whitened = np.ascontiguousarray(self._samples[units].whitened)
             own = np.arange(n)
             if n > _MOST_CELLS:
                 own = self._k_means(whitened, max(_CELLS, 3 * max(self._sizes)), 1, _MOVES_OF_CELLS)[0]
             for name, form in _MERGED_BY.items():
-                is_free = not FORMS[form].is_shared
-                if is_free and d > _MOST_FREE:
+                if d > _MOST_FREE and not FORMS[form].is_shared:
                     continue
                 names.append(f"{name}, {units} units")
                 rows.append(whitened)
                 cells.append(own[None])
-                free.append(is_free)
+                forms.append(form)
         labels = [np.empty((len(sizes), n), dtype=np.int64) for _ in names]
         pseudo = max(self._sizes) ** (-2 / d)
         n_threads = _native.max_threads()
-        _native.merge_tree_labels(rows, self.rows.weights, free, pseudo, cells, sizes, labels, n_threads)
+        _native.merge_tree_labels(rows, self.rows.weights, forms, pseudo, cells, sizes, labels, n_threads)
         return {name: dict(zip(sizes.tolist(), own, strict=True)) for name, own in zip(names, labels, strict=True)}
 
     def _k_means(self, rows: FloatArray, size: int, tries: int, iterations: int) -> IntArray:
         """Return the labels (tries, n) of runs of k-means."""
-        labels = np.empty((tries, len(rows)), dtype=np.int64)
-        uniform = self._rng.random((tries, 1 + (size - 1) * _native.tries_of(size)))
-        _native.k_means_labels(np.ascontiguousarray(rows), self.rows.weights, size, iterations, uniform, labels)
+        labels, n_tries = np.empty((tries, len(rows)), dtype=np.int64), tries_for(size)
+        uniforms = self._rng.random((tries, 1 + (size - 1) * n_tries))
+        own = np.ascontiguousarray(rows)
+        _native.k_means_labels(own, self.rows.weights, size, n_tries, iterations, uniforms, labels)
         return labels
 
     def clusters(self, size: int) -> list[tuple[str, IntArray]]:
