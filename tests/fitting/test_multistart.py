@@ -207,6 +207,26 @@ def search_for(rows, structure):
     return Multistart(NativeEngine(rows), data, update, root, settings, RemainingGain(1e-3))
 
 
+def test_each_round_of_starts_is_refined_once(monkeypatch):
+    rng = np.random.default_rng(0)
+    angles = 5 + 16 * np.sqrt(rng.uniform(size=1200))
+    spiral = angles[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
+    rows = spiral + 0.4 * rng.normal(size=spiral.shape)
+    begun, ended = [], []
+
+    def refine(search, best, rng):
+        begun.append(best.objective)
+        better = compiled_refine(search, best, rng)
+        ended.append(better.log_likelihood)
+        return better
+
+    compiled_refine = Multistart.refine
+    monkeypatch.setattr(Multistart, "refine", refine)
+    fitted = GaussianMixture(12, n_init=40, random_state=0).fit(rows)
+    assert 2 < len(begun) == len(np.unique(np.round(begun, 6))) <= 5
+    assert fitted.lower_bound_ * len(rows) == pytest.approx(max(ended), abs=1e-2)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_race_and_refinement_end_no_lower_than_where_they_were(covariance_type):

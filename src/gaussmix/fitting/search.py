@@ -241,8 +241,9 @@ def _explore(
 ) -> tuple[list[Run], Run]:
     """Return the last runs of the race of all starts, and the best run after refinement.
 
-    Starts race in rounds of the usual number, and the best of a round is refined if it is better than those before. A
-    round does not depend on later ones, so more starts never lead to a worse optimum.
+    Starts race in rounds of the usual number, and the best of each round is refined, unless it is that of an earlier
+    one: moves often gain more than the best of many starts. A round does not depend on later ones, so more starts never
+    lead to a worse optimum.
     """
     data, settings = search.data, search.settings
     n_features = data.rows.n_features
@@ -267,6 +268,7 @@ def _explore(
         return runs, best
     numbers, size = range(settings.n_starts), usual_starts(n_components)
     runs, found = [], None
+    begun: list[float] = []  # objectives from which moves have begun
     for at in numbers[::size]:
         some = numbers[at : at + size]
         if background is not None:
@@ -277,8 +279,10 @@ def _explore(
             starts = draw_starts(search.of_starts or data, structure, n_components, some, streams, _source(first))
         raced = search.race(starts)
         rng = next(streams)
-        if found is None or raced[0].beats(found):
-            found = search.refine(search.refill(raced[0], rng), rng)
+        if not any(abs(raced[0].objective - objective) <= SAME for objective in begun):
+            begun.append(raced[0].objective)
+            refined = search.refine(search.refill(raced[0], rng), rng)
+            found = refined if found is None or refined.beats(found) else found
         runs += raced
         if time.perf_counter() > settings.deadline:
             break
