@@ -16,12 +16,14 @@ from gaussmix.imaging.images.picture import Picture, narrow
 
 _NO_CLASS = ": no class"
 _SHEARED = 1e-4  # of the cosine between axes
+_HALF_STEP = 0.51  # of a scale, with the rounding of its slope and offset to single precision
 _DEFLATED = 1032  # times smaller than its content a gzip file is at most
 
 
 def read_nifti(path: Path, options: ReadOptions) -> Picture:
     """Read a volume with its own axes (x, y, z), scaled by its header; a fourth axis is the channels.
 
+    Numbers of masks and labels that the scale moved by at most half a step become whole again.
     `Picture.geometry` is the header, with both transformations from voxels to space.
     """
     nibabel = _import_nibabel()
@@ -34,7 +36,17 @@ def read_nifti(path: Path, options: ReadOptions) -> Picture:
             raise UnreadableError(f"{path} is not a NIfTI volume but {type(image).__name__}; convert it to NIfTI")
         _check_sizes(path, image, options.max_bytes)
         values = np.asanyarray(image.dataobj)
+        if options.purpose != "picture" and image.get_data_dtype().kind in "iu":
+            values = _whole_again(values, abs(float(image.dataobj.slope)))
         return _as_picture(path, image, values, options)
+
+
+def _whole_again(values: Rows, step: float) -> Rows:
+    """Undo the rounding of whole numbers to the steps of a scale: nibabel stretches floats over an integer type."""
+    if values.dtype.kind != "f" or step >= 1:
+        return values
+    whole = np.rint(values)
+    return np.where(np.abs(values - whole) <= _HALF_STEP * step, whole, values)
 
 
 def _check_sizes(path: Path, image: Any, max_bytes: int) -> None:
