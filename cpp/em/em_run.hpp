@@ -17,6 +17,7 @@
 #include "em/watch.hpp"
 #include "kernels/kernels.hpp"
 #include "pass/in_order.hpp"
+#include "pass/pass.hpp"
 
 namespace gaussmix {
 
@@ -53,7 +54,8 @@ struct RunState {
 // One run: the EM loop, until the estimated remaining gain is below the tolerance. It has no history and no repair.
 class EmRun : private Dimensions {
  public:
-  explicit EmRun(const Problem& m)
+  // At most `n_threads` share each pass; the bits of the sums do not depend on their number.
+  explicit EmRun(const Problem& m, int n_threads = 1)
       : Dimensions{form_of(m.model), m.n_components, m.n_features},
         m_(m),
         n_(m.n_rows),
@@ -62,8 +64,10 @@ class EmRun : private Dimensions {
         kernels_(selected_kernels(false)),
         layout_(kernels_.layout(mixture_of(now_))),
         block_(block_rows(form_, k_, d_)),
+        n_blocks_(static_cast<std::int64_t>((n_ + block_ - 1) / block_)),
+        n_threads_(threads_of_pass(m, n_threads)),
         packed_(layout_.packed),
-        scratch_(layout_.scratch),
+        scratch_(n_threads_, layout_.scratch),
         total_(layout_.partial),
         partial_(n_ > block_ ? layout_.partial : 0),
         extrapolation_(units_.groups(), k_ + (form_ == Form::tied)),
@@ -76,6 +80,14 @@ class EmRun : private Dimensions {
     }
     moments_ = {std::vector<double>(k_), std::vector<double>(now_.means.size()), std::vector<double>(size())};
     before_ = other_ = moments_;
+  }
+
+  // Of some threads, those that can share a pass.
+  static int threads_of_pass(const Problem& m, int n_threads) {
+    const Form form = form_of(m.model);
+    const std::size_t block = block_rows(form, m.n_components, m.n_features);
+    const auto n_blocks = static_cast<std::int64_t>((m.n_rows + block - 1) / block);
+    return useful_threads({form, m.n_components, m.n_features}, m.n_rows, n_blocks, n_threads);
   }
 
   void fit(const double* responsibilities) {
@@ -236,7 +248,7 @@ class EmRun : private Dimensions {
     const Rows rows{m_.rows, Scalar::float64, n_, d_, nullptr, nullptr};
     const Scores to{log_density, responsibilities, nullptr, nullptr};
     for (std::size_t begin = 0; begin < n_; begin += block_) {
-      kernels_.score(rows, mixture, packed_.data(), begin, std::min(n_, begin + block_), scratch_.data(), to);
+      kernels_.score(rows, mixture, packed_.data(), begin, std::min(n_, begin + block_), scratch_.of(0), to);
     }
   }
 
@@ -352,12 +364,15 @@ class EmRun : private Dimensions {
     packed_.clear();  // packing adds to it
     kernels_.pack(mixture, packed_.data());
     total_.clear();
-    for (std::size_t begin = 0; begin < n_; begin += block_) {
-      const std::size_t end = std::min(n_, begin + block_);
-      Buffer& to = begin == 0 ? total_ : partial_;
-      if (begin > 0) partial_.clear();
-      kernels_.accumulate(rows, mixture, packed_.data(), begin, end, scratch_.data(), to.data());
-      if (begin > 0) total_.add(partial_);
+    if (n_threads_ > 1) {
+      add_blocks_together(rows, mixture);
+    } else {
+      for (std::int64_t block = 0; block < n_blocks_; ++block) {
+        Buffer& to = block == 0 ? total_ : partial_;
+        if (block > 0) partial_.clear();
+        add_block(rows, mixture, block, 0, to.data());
+        if (block > 0) total_.add(partial_);
+      }
     }
     const Places at = places_in_partial(mixture, kernels_.pad);
     const double* sums = total_.data();
@@ -383,6 +398,17 @@ class EmRun : private Dimensions {
     }
     if (form_ == Form::tied) add_overlap(sums + at.overlap, padded(k_, kernels_.pad));
     objective_ = log_likelihood_ + m_step_.log_prior(now_);
+  }
+
+  void add_block(const Rows& rows, const Mixture& mixture, std::int64_t block, int thread, double* to) {
+    const std::size_t begin = block * block_, end = std::min(n_, begin + block_);
+    kernels_.accumulate(rows, mixture, packed_.data(), begin, end, scratch_.of(thread), to);
+  }
+
+  void add_blocks_together(const Rows& rows, const Mixture& mixture) {
+    InOrder in_order(total_, layout_.partial, n_blocks_, 0, n_threads_);
+    in_order.add_all(n_threads_,
+                     [&](std::int64_t block, int thread, double* to) { add_block(rows, mixture, block, thread, to); });
   }
 
   // Completes the scatter of a tied covariance: adds sum_ab overlap[a, b] (nu_a - nu_b)(nu_a - nu_b)' with the whitened
@@ -414,7 +440,11 @@ class EmRun : private Dimensions {
   Parameters now_, next_, tried_, anchor_, old_anchor_;
   Layout layout_;
   std::size_t block_;
-  Buffer packed_, scratch_, total_, partial_;
+  std::int64_t n_blocks_;
+  int n_threads_;
+  Buffer packed_;
+  Buffers scratch_;
+  Buffer total_, partial_;
   Moments moments_, before_, other_;
   Extrapolation extrapolation_;
   std::vector<double> anchor_counts_, old_counts_, point_, between_;

@@ -156,10 +156,12 @@ bool Search::start_part(const Part& part, int k, const std::int64_t* labels, dou
 void Search::run(std::size_t m, double* states, const Limits& limits, int n_threads, Watch& watch,
                  const Outcome& outcome) const {
   const Sized sized(*this, {t_.rows, t_.row_weights, t_.n_rows}, k_, false);
-  n_threads = static_cast<int>(std::clamp<std::size_t>(m, 1, n_threads));
-  std::vector<std::unique_ptr<EmRun>> of_thread(n_threads);
-  parallel_for(static_cast<std::int64_t>(m), n_threads, [&](std::int64_t i, int thread) {
-    if (!of_thread[thread]) of_thread[thread] = std::make_unique<EmRun>(sized.problem);
+  const int of_pass = EmRun::threads_of_pass(sized.problem, n_threads);
+  const bool share_passes = m < static_cast<std::size_t>(of_pass);
+  const int of_runs = share_passes ? 1 : static_cast<int>(std::clamp<std::size_t>(m, 1, n_threads));
+  std::vector<std::unique_ptr<EmRun>> of_thread(of_runs);
+  const auto run_one = [&](std::int64_t i, int thread) {
+    if (!of_thread[thread]) of_thread[thread] = std::make_unique<EmRun>(sized.problem, share_passes ? of_pass : 1);
     EmRun& run = *of_thread[thread];
     double* state = states + i * state_size();
     Limits own = limits;
@@ -174,7 +176,12 @@ void Search::run(std::size_t m, double* states, const Limits& limits, int n_thre
     for (std::int64_t line = 0; line < n_lines; ++line) {
       lines[2 * line] = trace[line].log_likelihood, lines[2 * line + 1] = trace[line].gain;
     }
-  });
+  };
+  if (share_passes) {
+    for (std::size_t i = 0; i < m; ++i) run_one(static_cast<std::int64_t>(i), 0);
+  } else {
+    parallel_for(static_cast<std::int64_t>(m), of_runs, run_one);
+  }
 }
 
 // Covariances (k, d, d) of a state.

@@ -39,7 +39,8 @@ class Search {
   // The M-step of a partition of the rows, with a pseudo-row of each covariance. False if a cluster is empty.
   bool start(const std::int64_t* labels, double* state) const;
 
-  // Runs EM from each of m states, in place. `trace` has `trace_size` lines for each run.
+  // Runs EM from each of m states, in place. Threads share the runs, or each pass if there are fewer runs than threads.
+  // `trace` has `trace_size` lines for each run.
   struct Told {
     std::int64_t end, n_passes, n_lines, signs;  // of type End; lines of the trace that were written; sum of `Sign`
   };

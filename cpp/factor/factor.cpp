@@ -323,26 +323,19 @@ void accumulate_factors(const Rows& rows, const FactorMixture& mixture, const Kn
   Buffer total(size);
   Tiles tiles(rows, mixture, packed, n_threads);
   InOrder in_order(total, size, n_blocks, 0, n_threads);
-  parallel_for(n_blocks, n_threads, [&](std::int64_t b, int thread) {
+  in_order.add_all(n_threads, [&](std::int64_t b, int thread, double* partial) {
     const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
-    try {
-      double* partial = in_order.claim(b);
-      Tile& tile = tiles.of(thread);
-      for (std::size_t first = begin; first < end; first += tile.size()) {
-        const std::size_t count = std::min(tile.size(), end - first);
-        if (known.least) {
-          tile.score_some(first, count, known);
-        } else {
-          tile.score_all(first, count);
-        }
-        if (known.next_least) tile.know(first, count, known);
-        tile.add(first, count, partial);
+    Tile& tile = tiles.of(thread);
+    for (std::size_t first = begin; first < end; first += tile.size()) {
+      const std::size_t count = std::min(tile.size(), end - first);
+      if (known.least) {
+        tile.score_some(first, count, known);
+      } else {
+        tile.score_all(first, count);
       }
-    } catch (...) {
-      in_order.fail();
-      throw;
+      if (known.next_least) tile.know(first, count, known);
+      tile.add(first, count, partial);
     }
-    in_order.submit(b);
   });
   write(mixture, packed.dp(), total.data(), sums);
 }

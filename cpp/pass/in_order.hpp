@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/kernels.hpp"
+#include "threads.hpp"
 
 namespace gaussmix {
 
@@ -72,6 +73,22 @@ class InOrder {
     ready_.assign(n_slots_, false);
   }
 
+  // Calls sum(block, thread, buffer) for each block on some threads, which share the blocks, and adds the sums.
+  template <class Sum>
+  void add_all(int n_threads, const Sum& sum) {
+    // Blocks are begun in order, or a thread could wait for itself.
+    parallel_for(n_blocks_, n_threads, [&](std::int64_t block, int thread) {
+      try {
+        sum(block, thread, claim(block));
+      } catch (...) {
+        fail();
+        throw;
+      }
+      submit(block);
+    });
+  }
+
+ private:
   // Returns a zeroed buffer for the sums of a block. Waits while the block is too far ahead. Without memory, for this
   // block or another, it throws.
   double* claim(std::int64_t block) {
@@ -122,7 +139,6 @@ class InOrder {
     adding_ = false;
   }
 
- private:
   static constexpr std::size_t kMost = std::size_t{1} << 20;  // doubles
 
   Buffer& total_;

@@ -54,15 +54,6 @@ void for_each_sum(const Mixture& m, int pad, double* partial, Sums& sums, Visit 
   }
 }
 
-// Waking a thread takes about ten microseconds, so each must get more work than that.
-int useful_threads(const Mixture& m, std::size_t n_rows, std::int64_t n_blocks, int n_threads) {
-  const double per_pair =
-      (m.incomplete ? 4.0 : 1.0) * 20.0 + (form_of_sums(m) == Form::full ? m.n_features : 4.0) * m.n_features;
-  const double enough = static_cast<double>(n_rows) * m.n_components * per_pair / 2e5;
-  const double most = std::min<double>(enough, static_cast<double>(n_blocks));
-  return std::max(1, static_cast<int>(std::min<double>(n_threads, most)));
-}
-
 // Doubles of the wide form that each thread may have to itself, 16 MiB. Threads that need no more divide the blocks
 // among them, as in the other forms. Where they need more, there is more work between the waits of a shared block.
 constexpr std::size_t kMostOfThread = std::size_t{1} << 21;
@@ -104,6 +95,14 @@ std::size_t block_rows(Form form, int n_components, int n_features, bool incompl
   return work < 500 ? 4096 : work < 5e5 ? 1024 : work < 5e6 ? 256 : 64;
 }
 
+int useful_threads(const Mixture& m, std::size_t n_rows, std::int64_t n_blocks, int n_threads) {
+  const double per_pair =
+      (m.incomplete ? 4.0 : 1.0) * 20.0 + (form_of_sums(m) == Form::full ? m.n_features : 4.0) * m.n_features;
+  const double enough = static_cast<double>(n_rows) * m.n_components * per_pair / 2e5;
+  const double most = std::min<double>(enough, static_cast<double>(n_blocks));
+  return std::max(1, static_cast<int>(std::min<double>(n_threads, most)));
+}
+
 void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool rough, std::size_t segment_rows,
                 Sums& sums) {
   const Kernels& kernels = selected_kernels(rough);
@@ -133,22 +132,15 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool ro
     }
   } else {
     InOrder in_order(total, layout.partial, n_blocks, static_cast<std::int64_t>(segment_rows / block), n_threads);
-    // Blocks are begun in order, or a thread could wait for itself.
-    parallel_for(n_blocks, n_threads, [&](std::int64_t b, int thread) {
+    in_order.add_all(n_threads, [&](std::int64_t b, int thread, double* partial) {
       const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
-      try {
-        double *own = scratch.of(thread), *partial = in_order.claim(b);
-        if (layout.shared) {
-          kernels.accumulate_together(part_of(rows, mixture, begin, end), mixture, packed.data(), shared.of(thread),
-                                      &own, 1, partial);
-        } else {
-          kernels.accumulate(rows, mixture, packed.data(), begin, end, own, partial);
-        }
-      } catch (...) {
-        in_order.fail();
-        throw;
+      double* own = scratch.of(thread);
+      if (layout.shared) {
+        kernels.accumulate_together(part_of(rows, mixture, begin, end), mixture, packed.data(), shared.of(thread), &own,
+                                    1, partial);
+      } else {
+        kernels.accumulate(rows, mixture, packed.data(), begin, end, own, partial);
       }
-      in_order.submit(b);
     });
   }
   for_each_sum(mixture, kernels.pad, total.data(), sums, [](double mine, double& theirs) { theirs = mine; });

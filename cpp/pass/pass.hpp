@@ -86,6 +86,9 @@ struct Scores {
 // the number of threads, nor on a division of the rows into calls at multiples of it. The form is that of the sums.
 std::size_t block_rows(Form form, int n_components, int n_features, bool incomplete = false);
 
+// Threads that a pass over some blocks uses. Waking one takes about ten microseconds, so each must get more work.
+int useful_threads(const Mixture& mixture, std::size_t n_rows, std::int64_t n_blocks, int n_threads);
+
 // A rough pass computes in single precision and adds in double. Its sums have a relative error of about 1e-6, as long
 // as whitened rows and means are not much longer than 10^4.
 //

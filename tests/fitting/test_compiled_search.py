@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from gaussmix import GaussianMixture
 from gaussmix.core.covariance import MODELS, structure_of
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.compiled_rows import CompiledRows, Limits
 from gaussmix.fitting.compiled_search import CompiledSearch
@@ -200,6 +201,48 @@ def test_same_bits_for_any_number_of_threads(letters):
         with threadpool_limits(n_threads, user_api="openmp"):
             means.append(GaussianMixture(5, covariance_type=letters, random_state=0).fit(rows).means_)
     np.testing.assert_array_equal(*means)
+
+
+@pytest.mark.parametrize("letters", ["VVV", "EEE", "VVI", "VII"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_threads_that_share_passes_change_no_bit(letters, weighted):
+    rows = read_only(np.random.default_rng(0).normal(size=(9000, 6)))
+    weights = np.random.default_rng(1).uniform(0.2, 1, len(rows)) if weighted else None
+    compiled = searches(rows, letters, 8, weights)[1].rows
+    labels = np.arange(len(rows)) % 8
+    ends = []
+    for n_threads in (1, 2, 5):
+        with threadpool_limits(n_threads, user_api="openmp"):
+            state = compiled.run([compiled.start(labels)], Limits(20, 1e-3, True))[0].state
+        moments = compiled.moments_of(state)
+        ends.append((compiled.mixture_of(state).means, moments.shifts, moments.scatter, moments.log_likelihood))
+    for end in ends[1:]:
+        for array, of_one_thread in zip(end, ends[0], strict=True):
+            np.testing.assert_array_equal(array, of_one_thread)
+
+
+@every_model
+def test_first_iterations_on_some_rows_are_those_of_python(letters):
+    rows, k = TABLES["blobs"]
+    reference, compiled = searches(rows, letters, k, accelerate=False)
+    data, structure = reference.data, MODELS[letters]
+    some = draw_rows(data.rows, len(rows) // 2, np.random.default_rng(0))
+    some = replace(some, weights=some.explicit_weights * (data.rows.total / some.total))
+    part = replace(Sample.of(some, structure.form), rows=some)
+    reference.few = compiled.few = NativeEngine.of(some)
+    compiled.few_rows = CompiledRows.of(part, structure, k, reference.update, reference.target_root)
+    starts = list(draw_starts(data, structure, k, range(1, 5), streams(0)))
+    short = [search.short_runs(starts) for search in (reference, compiled)]
+    longer = [search.longer_runs(runs, 5) for search, runs in zip((reference, compiled), short, strict=True)]
+    for runs in (short, longer):
+        its, mine = ([run.objective for run in each] for each in runs)
+        np.testing.assert_allclose(mine, its, rtol=1e-5)
+    assert compiled.best is None
+    assert compiled.early.objective == pytest.approx(reference.early.objective, rel=1e-5)
+    ended = [search.go_on(runs[0], 500) for search, runs in zip((reference, compiled), longer, strict=True)]
+    assert ended[1].objective == pytest.approx(ended[0].objective, abs=1e-2)
+    assert compiled.best is ended[1]
+    assert ended[1].log_likelihood == pytest.approx(ended[1].mixture.log_density(rows).sum(), rel=1e-12)
 
 
 @every_table

@@ -20,8 +20,8 @@ from gaussmix.fitting.degeneracy import Soundness, examine
 from gaussmix.fitting.em import Fit, Progress, Record
 from gaussmix.fitting.merge_losses import losses_of
 from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Start
-from gaussmix.fitting.runs import FittedRun, Run
-from gaussmix.fitting.split_merge import compiled_moves, draw_swaps
+from gaussmix.fitting.runs import FittedRun, Run, better_ranked
+from gaussmix.fitting.split_merge import compiled_moves, draw_swaps, promising_moves
 from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
 
 _MOST_FAILED = 20  # singular swaps, one after the other, as where one row has nearly all the weight
@@ -133,22 +133,26 @@ class CompiledSearch(Multistart):
     ----------
     rows : CompiledRows
         The rows of ``data``.
+    few_rows : CompiledRows or None
+        Those of ``few``.
     """
 
     rows: CompiledRows = field(kw_only=True)
+    few_rows: CompiledRows | None = field(default=None, kw_only=True)
     _overlapping: tuple[Run, tuple[FloatArray, FloatArray]] | None = field(default=None, kw_only=True, repr=False)
 
     def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
-        states = [self.rows.state_of(start) if isinstance(start, Mixture) else start for start in starts]
-        repeat = super().short_runs
-        return self._runs(
-            states, self._limits(n_iter), lambda at: repeat([self.rows.mixture_of(states[at])], n_iter)[0]
-        )
+        rows, repeat = self.few_rows or self.rows, super().short_runs
+        states = [
+            rows.state_of(start) if isinstance(start, Mixture) else self._moved_to(rows, start) for start in starts
+        ]
+        limits = self._limits(n_iter)
+        return self._runs(states, limits, lambda at: repeat([rows.mixture_of(states[at])], n_iter)[0], rows=rows)
 
     def longer_runs(self, runs: list[Run], n_iter: int) -> list[Run]:
-        repeat = super().longer_runs
-        states = [self._state(run) for run in runs]
-        return self._runs(states, self._limits(n_iter), lambda at: repeat([runs[at]], n_iter)[0], runs)
+        rows, repeat = self.few_rows or self.rows, super().longer_runs
+        states = [self._state(run, rows) for run in runs]
+        return self._runs(states, self._limits(n_iter), lambda at: repeat([runs[at]], n_iter)[0], runs, rows)
 
     def run(
         self,
@@ -199,7 +203,10 @@ class CompiledSearch(Multistart):
     def moves(self, run: Run) -> Iterator[Start]:
         if not isinstance(run, CompiledRun):
             return super().moves(run)
-        return compiled_moves(self.rows, run.outcome.state, self._overlap(run)[0], run.soundness.unsound)
+        state, losses, unsound = run.outcome.state, self._overlap(run)[0], run.soundness.unsound
+        if self.splitter is None:
+            return compiled_moves(self.rows, state, losses, unsound)
+        return promising_moves(self.rows, state, losses, unsound, self.near.nats)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
         if not isinstance(run, CompiledRun):
@@ -221,8 +228,16 @@ class CompiledSearch(Multistart):
             self._overlapping = run, (losses_of(run.mixture, counts, unknown), log_density)
         return self._overlapping[1]
 
-    def _state(self, run: Run) -> FloatArray:
-        return run.outcome.state if isinstance(run, CompiledRun) else self.rows.state_of(run.mixture)
+    def _state(self, run: Run, rows: CompiledRows | None = None) -> FloatArray:
+        """Return the state of a run for rows, by default all of them."""
+        rows = rows or self.rows
+        if isinstance(run, CompiledRun) and run.rows is rows:
+            return run.outcome.state
+        return rows.state_of(run.mixture)
+
+    def _moved_to(self, rows: CompiledRows, state: FloatArray) -> FloatArray:
+        """Return a state of all rows for others."""
+        return state if rows is self.rows else rows.state_of(self.rows.mixture_of(state))
 
     def _limits(self, max_iter: int) -> Limits:
         return Limits(min(max_iter, self.settings.max_iter), seconds=self._seconds_left())
@@ -240,20 +255,25 @@ class CompiledSearch(Multistart):
         limits: Limits,
         repeat: Callable[[int], Run],
         before: list[Run] | None = None,
+        rows: CompiledRows | None = None,
     ) -> list[Run]:
         """Run EM from states, the results of earlier runs if there are any; ``repeat`` makes a run that fails."""
         if not states:
             return []
+        rows = rows or self.rows
         runs: list[Run] = []
-        for at, outcome in enumerate(self.rows.run(states, limits)):
+        for at, outcome in enumerate(rows.run(states, limits)):
             if outcome.end == "failed":
                 runs.append(repeat(at))
                 continue
             self.n_runs += before is None
-            run = self._run_of(outcome, before[at] if before else None)
+            run = self._run_of(rows, outcome, before[at] if before else None)
             progress = self._progress(run)
             self._report(progress[:1])
-            self.keep(run)
+            if rows is self.rows:
+                self.keep(run)
+            else:
+                self.early = better_ranked(self.early, run)
             self._report(progress[1:])
             runs.append(run)
         return runs
@@ -262,7 +282,7 @@ class CompiledSearch(Multistart):
         """Return the progress of a run that is over, at its start and after each iteration, if there is a callback."""
         if self.settings.watch is None:
             return []
-        means = self.rows.mean_log_likelihoods(run.outcome.trace[:, 0]).tolist()
+        means = run.rows.mean_log_likelihoods(run.outcome.trace[:, 0]).tolist()
         changes = [math.inf, *np.diff(means).tolist()]
         start, first = max(self.n_runs - 1, 0), run.before.n_iter if run.before else 0
         return [Progress(start, first + at, *values) for at, values in enumerate(zip(means, changes, strict=True))]
@@ -272,6 +292,6 @@ class CompiledSearch(Multistart):
             assert self.settings.watch is not None
             self.settings.watch(one)
 
-    def _run_of(self, outcome: Outcome, before: Run | None) -> CompiledRun:
+    def _run_of(self, rows: CompiledRows, outcome: Outcome, before: Run | None) -> CompiledRun:
         n_starts, now = 1 if before is None else before.n_starts, time.perf_counter() - self.began
-        return CompiledRun(self.rows, self.target_root, outcome, now, before, n_starts=n_starts)
+        return CompiledRun(rows, self.target_root, outcome, now, before, n_starts=n_starts)

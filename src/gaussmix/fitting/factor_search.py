@@ -25,7 +25,7 @@ from gaussmix.fitting.multistart import LAST, SHORT, Multistart, SearchSettings
 from gaussmix.fitting.prior import WEAKEST, Prior
 from gaussmix.fitting.runs import AGREED, FittedRun, Run, ranked
 from gaussmix.fitting.sample import Sample
-from gaussmix.fitting.search import MOST_PAIRS, find_optimum
+from gaussmix.fitting.search import FEW_PAIRS, find_optimum
 from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.stopping import RemainingGain, Stop, StoppingRule
 
@@ -132,7 +132,7 @@ def find_factor_optimum(
     runs: list[Run] = []
     try:
         starts = draw_factor_starts(data, structure, n_components, n_starts, streams)
-        if takes_full_sums(structure, data.rows.n_features) and data.rows.n_rows * n_components <= MOST_PAIRS:
+        if takes_full_sums(structure, data.rows.n_features) and data.rows.n_rows * n_components <= FEW_PAIRS:
             others = _starts_of_others(search, structure, n_components, seed) if n_components > 1 else ()
             runs = search.race_of_all(itertools.chain(others, starts))
         else:

@@ -22,7 +22,7 @@ from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.merge_losses import losses_in
 from gaussmix.fitting.row_moves import propose_row_moves
-from gaussmix.fitting.runs import AGREED, SAME, FittedRun, Run, first_ranked, ranked, unstacked, with_fit
+from gaussmix.fitting.runs import AGREED, SAME, FittedRun, Run, better_ranked, first_ranked, ranked, unstacked, with_fit
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.split_merge import promising_moves, propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
@@ -310,8 +310,7 @@ class Multistart:
     def _run_of_few(self, few: AbstractEngine, mixture: Mixture, n_iter: int) -> Run:
         self.n_runs += 1
         run = self._examined(self._fit(few, mixture, n_iter, None))
-        if self.early is None or run.rank < self.early.rank:
-            self.early = run
+        self.early = better_ranked(self.early, run)
         if run.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
         return run

@@ -133,6 +133,11 @@ def with_fit(run: Run, fit: Fit) -> FittedRun:
     return FittedRun(run.soundness, fit, n_starts=run.n_starts)
 
 
+def better_ranked(best: Run | None, run: Run) -> Run:
+    """Return the run of better rank, the first one if they are equal."""
+    return run if best is None or run.rank < best.rank else best
+
+
 def ranked(runs: Iterable[Run]) -> list[Run]:
     """Sort runs, best first, and merge those with the same optimum."""
     kept: list[Run] = []

@@ -37,7 +37,10 @@ from gaussmix.fitting.wide_starts import draw_wide_starts
 ALL_ROWS = 20_000
 """Maximum number of rows that are searched directly; for more rows, a sample is searched."""
 
-MOST_PAIRS = 100_000
+FEW_PAIRS = 100_000
+"""Rows times components up to which a search is short, so that it need not be economical."""
+
+MOST_PAIRS = 1_000_000
 """Maximum number of rows times components that are searched in compiled code."""
 
 _ENOUGH = 5  # times the rows that the parameters of a component need
@@ -45,6 +48,7 @@ _STREAMS_OF_SAMPLE = 2  # random streams that the sample takes
 _NEAR = RemainingGain(1e-3)  # enough to tell optima apart
 _NEAR_IN_SAMPLE = RemainingGain(0.1)  # the optimum of a sample differs from that of all rows by some nats
 _PER_PARAMETER, _MOST_NATS = 0.01, 2.0  # nats, much less than those: tolerance of large mixtures in a sample
+_MOST_OPERATIONS = 1e9  # of a pass, roughly: the callback hears of a compiled run when it is over
 _FEW = 4  # ratio of the rows of a sample to those for the first iterations of a start
 
 
@@ -139,7 +143,7 @@ def find_optimum(
 def _economical(reference: Multistart, structure: type[AbstractCovariance], n_components: int) -> Multistart:
     """Return the search of a sample; a long one stops below its sampling error, with first iterations on some rows."""
     data, d = reference.data, reference.data.rows.n_features
-    if data.incomplete is not None or data.rows.n_rows * n_components <= MOST_PAIRS:
+    if data.incomplete is not None or data.rows.n_rows * n_components <= FEW_PAIRS:
         return reference
     n_parameters = n_components * (1 + d) + structure.count_parameters(n_components, d)
     nats = min(max(_NEAR_IN_SAMPLE.nats, _PER_PARAMETER * n_parameters), _MOST_NATS)
@@ -157,13 +161,18 @@ def _economical(reference: Multistart, structure: type[AbstractCovariance], n_co
 def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_components: int) -> CompiledSearch | None:
     """Return the same search in compiled code if there is code for it, and the table is small."""
     data, update, settings = reference.data, reference.update, reference.settings
-    is_small = data.rows.n_rows * n_components <= MOST_PAIRS and settings.max_iter >= LAST
-    is_simple = data.incomplete is None and is_small and not isinstance(reference, NoiseMultistart)
-    if not is_simple or not CompiledRows.can_hold(structure, data.rows.n_features, update):
+    n_pairs, n_features = data.rows.n_rows * n_components, data.rows.n_features
+    is_small = n_pairs <= MOST_PAIRS and n_pairs * (n_features**2 + 16) <= _MOST_OPERATIONS
+    is_simple = data.incomplete is None and settings.max_iter >= LAST and not isinstance(reference, NoiseMultistart)
+    if not (is_small and is_simple and CompiledRows.can_hold(structure, n_features, update)):
         return None
-    share = reference.engine.weight / data.rows.total  # the weights of ``data`` have mean one
-    rows = data.rows if share == 1 else replace(data.rows, weights=share * data.rows.explicit_weights)
-    compiled = CompiledRows.of(replace(data, rows=rows), structure, n_components, update, reference.target_root)
+
+    def compiled(some: Sample, engine: AbstractEngine) -> CompiledRows:
+        share = engine.weight / some.rows.total  # the weights of a sample have mean one
+        rows = some.rows if share == 1 else replace(some.rows, weights=share * some.rows.explicit_weights)
+        return CompiledRows.of(replace(some, rows=rows), structure, n_components, update, reference.target_root)
+
+    few, of_starts = reference.few, reference.of_starts
     return CompiledSearch(
         reference.engine,
         data,
@@ -173,7 +182,11 @@ def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_comp
         reference.near,
         reference.began,
         same=reference.same,
-        rows=compiled,
+        few=few,
+        of_starts=of_starts,
+        splitter=reference.splitter,
+        rows=compiled(data, reference.engine),
+        few_rows=None if few is None or of_starts is None else compiled(of_starts, few),
     )
 
 
