@@ -21,6 +21,8 @@ auto with_size(int d, const Work& work) {
       return work(std::integral_constant<int, 3>{});
     case 4:
       return work(std::integral_constant<int, 4>{});
+    case 5:
+      return work(std::integral_constant<int, 5>{});
     default:
       return work(d);
   }

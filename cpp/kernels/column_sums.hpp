@@ -28,19 +28,20 @@ class ColumnSums {
   // The stride between columns of collected rows: one pack more than in a tile.
   static int stride_of(int size) { return size + kLanes; }
 
-  // Adds the rows of a tile in which component k has a share. `finite`: whether all numbers of the tile are.
+  // Adds the rows of a tile in which component k has a share. `finite`: whether all numbers of the tile are. The last
+  // tile may be smaller than the others.
   template <class Kernel>
-  GAUSSMIX_ONCE void add(int k, const Survivors& survivors, bool finite, const Real* rows, Kernel& kernel) {
+  GAUSSMIX_ONCE void add(int k, const Survivors& survivors, bool finite, const Real* rows, int size, Kernel& kernel) {
     if (!survivors.count) return;
     // Rows without a share may be included if they are few; they add zero if their numbers are finite.
     if (finite && 8 * survivors.count >= 7 * size_) {
-      add_rows(k, survivors.weighted, rows, size_, size_, kernel);
+      add_rows(k, survivors.weighted, rows, size, size, kernel);
       return;
     }
     if (n_waiting_[k] + survivors.count > size_) add_waiting(k, kernel);
     Real* to = waiting(k) + n_waiting_[k];
-    choose(survivors, survivors.weighted, 1, to);
-    choose(survivors, rows, d_, to + stride_);
+    choose(survivors, survivors.weighted, size, 1, to);
+    choose(survivors, rows, size, d_, to + stride_);
     n_waiting_[k] += survivors.count;
     if (!waits_) add_waiting(k, kernel);
   }
@@ -69,15 +70,15 @@ class ColumnSums {
   Real* waiting(int k) const { return waiting_ + (waits_ ? k * waiting_size() : 0); }
 
   // Copies the rows that have a share, for some columns.
-  GAUSSMIX_ONCE void choose(const Survivors& survivors, const Real* from, int n_columns, Real* to) const {
-    for (int j = 0; j < n_columns; ++j, from += size_, to += stride_) {
-      if (!kCompresses || 4 * survivors.count < size_) {
+  GAUSSMIX_ONCE void choose(const Survivors& survivors, const Real* from, int size, int n_columns, Real* to) const {
+    for (int j = 0; j < n_columns; ++j, from += size, to += stride_) {
+      if (!kCompresses || 4 * survivors.count < size) {
         for (int s = 0; s < survivors.count; ++s) to[s] = from[survivors.index[s]];
         store(to + survivors.count, Pack{});  // up to the end of the last pack
         continue;
       }
       Real* next = to;
-      for (int n = 0; n < size_; n += kLanes) {
+      for (int n = 0; n < size; n += kLanes) {
         const unsigned bits = survivors.bits_of_pack[n / kLanes];
         if (bits) next += compress(fetch(from + n), bits, next);
       }

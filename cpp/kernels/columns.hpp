@@ -22,42 +22,42 @@ GAUSSMIX_INLINE void with_height(int left, Use use) {
   use(std::integral_constant<int, 1>{});
 }
 
-// y[first:first + tall] = sum over i of (x - mean)[i] W[i, first:first + tall] for kGroup packs of rows; W is packed in
-// panels: for each panel of kTall columns its rows (of a triangle those down to the diagonal), `tall` numbers each.
-template <bool upper, int tall>
+// y[first:first + tall] = sum over i of (x - mean)[i] W[i, first:first + tall] for `group` packs of rows; W is packed
+// in panels: for each panel of kTall columns its rows (of a triangle those down to the diagonal), `tall` numbers each.
+template <bool upper, int tall, int group>
 GAUSSMIX_INLINE const Real* whiten_columns_panel(const Real* x, const Real* mean, const Real* panel, int size, int d,
-                                                 int first, Real* y, Pack squares[kGroup]) {
-  Pack sum[tall][kGroup] = {};
+                                                 int first, Real* y, Pack squares[group]) {
+  Pack sum[tall][group] = {};
   const int above = upper ? first : d;
   for (int i = 0; i < above; ++i, panel += tall) {
-    Pack line[kGroup];
+    Pack line[group];
     GAUSSMIX_UNROLL
-    for (int p = 0; p < kGroup; ++p) line[p] = fetch(x + static_cast<std::size_t>(i) * size + p * kLanes) - mean[i];
+    for (int p = 0; p < group; ++p) line[p] = fetch(x + static_cast<std::size_t>(i) * size + p * kLanes) - mean[i];
     GAUSSMIX_UNROLL
     for (int c = 0; c < tall; ++c) {
       const Pack value = broadcast(panel[c]);
       GAUSSMIX_UNROLL
-      for (int p = 0; p < kGroup; ++p) sum[c][p] += line[p] * value;
+      for (int p = 0; p < group; ++p) sum[c][p] += line[p] * value;
     }
   }
   GAUSSMIX_UNROLL
   for (int i = 0; upper && i < tall; ++i, panel += tall) {
-    Pack line[kGroup];
+    Pack line[group];
     GAUSSMIX_UNROLL
-    for (int p = 0; p < kGroup; ++p) {
+    for (int p = 0; p < group; ++p) {
       line[p] = fetch(x + static_cast<std::size_t>(first + i) * size + p * kLanes) - mean[first + i];
     }
     GAUSSMIX_UNROLL
     for (int c = i; c < tall; ++c) {
       const Pack value = broadcast(panel[c]);
       GAUSSMIX_UNROLL
-      for (int p = 0; p < kGroup; ++p) sum[c][p] += line[p] * value;
+      for (int p = 0; p < group; ++p) sum[c][p] += line[p] * value;
     }
   }
   GAUSSMIX_UNROLL
   for (int c = 0; c < tall; ++c) {
     GAUSSMIX_UNROLL
-    for (int p = 0; p < kGroup; ++p) {
+    for (int p = 0; p < group; ++p) {
       store(y + static_cast<std::size_t>(first + c) * size + p * kLanes, sum[c][p]);
       squares[p] += sum[c][p] * sum[c][p];
     }
@@ -88,22 +88,31 @@ GAUSSMIX_ONCE void pack_panels(const double* factor, int d, Real* to, double uni
   }
 }
 
-// y = (x - mean) W for the first `count` rows (rounded up to whole groups) of column-major tiles, and the squared
-// length of each.
+// y = (x - mean) W for `group` packs of rows, and the squared length of each.
+template <bool upper, int group>
+GAUSSMIX_INLINE void whiten_columns_group(const Real* x, int size, const Real* mean, const Real* panel, int d, Real* y,
+                                          Real* squared_length) {
+  Pack squares[group] = {};
+  for (int first = 0; first < d; first += kTall) {
+    with_height(d - first, [&](auto tall) {
+      constexpr int t = decltype(tall)::value;
+      panel = whiten_columns_panel<upper, t, group>(x, mean, panel, size, d, first, y, squares);
+    });
+  }
+  GAUSSMIX_UNROLL
+  for (int p = 0; p < group; ++p) store(squared_length + p * kLanes, squares[p]);
+}
+
+// The same for the first `count` rows (rounded up to whole packs) of column-major tiles.
 template <bool upper = true>
 GAUSSMIX_ONCE void whiten_columns(const Real* x, int size, int count, const Real* mean, const Real* panels, int d,
                                   Real* y, Real* squared_length) {
-  for (int n = 0; n < count; n += kGroup * kLanes) {
-    Pack squares[kGroup] = {};
-    const Real* panel = panels;
-    for (int first = 0; first < d; first += kTall) {
-      with_height(d - first, [&](auto tall) {
-        constexpr int t = decltype(tall)::value;
-        panel = whiten_columns_panel<upper, t>(x + n, mean, panel, size, d, first, y + n, squares);
-      });
-    }
-    GAUSSMIX_UNROLL
-    for (int p = 0; p < kGroup; ++p) store(squared_length + n + p * kLanes, squares[p]);
+  int n = 0;
+  for (; n + (kGroup - 1) * kLanes < count; n += kGroup * kLanes) {
+    whiten_columns_group<upper, kGroup>(x + n, size, mean, panels, d, y + n, squared_length + n);
+  }
+  for (; n < count; n += kLanes) {
+    whiten_columns_group<upper, 1>(x + n, size, mean, panels, d, y + n, squared_length + n);
   }
 }
 

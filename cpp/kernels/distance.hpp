@@ -19,31 +19,36 @@ inline int middle_exponent(const Mixture& m) {
 // scores[n] = offset - 1/2 |(x[n] - center) scale|^2 for the columns (d, size) of a tile.
 inline void score_distances(const Real* columns, int size, int d, Real offset, const Real* center, const Real* scale,
                             Real* scores) {
-  constexpr int kWide = 8;
-  for (int n = 0; n < size; n += kWide * kLanes) {
-    Pack square[kWide] = {};
+  const auto score_packs = [=](auto together, int n) {
+    constexpr int wide = decltype(together)::value;
+    Pack square[wide] = {};
     for (int j = 0; j < d; ++j) {
       const Real* column = columns + static_cast<std::size_t>(j) * size + n;
       const Pack point = broadcast(center[j]), unit = broadcast(scale[j]);
       GAUSSMIX_UNROLL
-      for (int p = 0; p < kWide; ++p) {
+      for (int p = 0; p < wide; ++p) {
         const Pack y = (fetch(column + p * kLanes) - point) * unit;
         square[p] += y * y;
       }
     }
     GAUSSMIX_UNROLL
-    for (int p = 0; p < kWide; ++p) store(scores + n + p * kLanes, score_of(offset, square[p]));
-  }
+    for (int p = 0; p < wide; ++p) store(scores + n + p * kLanes, score_of(offset, square[p]));
+  };
+  constexpr int kWide = 8;
+  int n = 0;
+  for (; n + kWide * kLanes <= size; n += kWide * kLanes) score_packs(std::integral_constant<int, kWide>{}, n);
+  for (; n < size; n += kLanes) score_packs(std::integral_constant<int, 1>{}, n);
 }
 
 // Calls use(k, n, |x[n] - means[k]|^2) for some components and every pack of rows of a tile.
-template <int together, int wide, class Use>
+template <int together, int most, class Use>
 GAUSSMIX_INLINE void measure_some_distances(const Real* columns, int size, int d, const Real* means, int stride, int k,
                                             Use use) {
   const Real* mean[together];
   GAUSSMIX_UNROLL
   for (int c = 0; c < together; ++c) mean[c] = means + static_cast<std::size_t>(k + c) * stride;
-  for (int n = 0; n < size; n += wide * kLanes) {
+  const auto measure_packs = [&](auto packs, int n) {
+    constexpr int wide = decltype(packs)::value;
     Pack square[together][wide] = {};
     for (int j = 0; j < d; ++j) {
       const Real* column = columns + static_cast<std::size_t>(j) * size + n;
@@ -65,7 +70,10 @@ GAUSSMIX_INLINE void measure_some_distances(const Real* columns, int size, int d
       GAUSSMIX_UNROLL
       for (int p = 0; p < wide; ++p) use(k + c, n + p * kLanes, square[c][p]);
     }
-  }
+  };
+  int n = 0;
+  for (; n + most * kLanes <= size; n += most * kLanes) measure_packs(std::integral_constant<int, most>{}, n);
+  for (; n < size; n += kLanes) measure_packs(std::integral_constant<int, 1>{}, n);
 }
 
 // The same for all components.

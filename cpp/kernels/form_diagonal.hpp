@@ -14,6 +14,7 @@ class Diagonal final : public FormKernel {
         dp_(static_cast<int>(padded(m.n_features))),
         packed_(packed),
         survivors_(kTileRows, arena) {
+    shrinks = true;
     columns_ = arena.take(static_cast<std::size_t>(m.n_features) * kTileRows);
     rows_ = arena.take(static_cast<std::size_t>(dp_) * kTileRows);
   }
@@ -33,14 +34,14 @@ class Diagonal final : public FormKernel {
   }
 
   void load(const Rows& rows, std::size_t first, int count) override {
-    load_columns(rows, first, count, kTileRows, columns_);
-    load_rows(rows, first, count, kTileRows, rows_);
+    load_columns(rows, first, count, tile.size, columns_);
+    load_rows(rows, first, count, tile.size, rows_);
   }
 
   void score() override {
     for (int k = 0; k < mixture_.n_components; ++k) {
       const Real* mean = component(k);
-      score_distances(columns_, kTileRows, mixture_.n_features, packed_[k], mean, mean + dp_, tile.of(k));
+      score_distances(columns_, tile.size, mixture_.n_features, packed_[k], mean, mean + dp_, tile.of(k));
     }
   }
 

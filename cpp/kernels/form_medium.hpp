@@ -33,6 +33,7 @@ class Medium final : public FormKernel {
         packed_(packed),
         survivors_(tile.size, arena),
         sums_(d_, n_components_, tile.size, sums, arena) {
+    shrinks = true;
     const std::size_t size = static_cast<std::size_t>(d_) * tile.size;
     keeps_ = sums && size * n_components_ <= kKept;
     columns_ = arena.take(size);
@@ -77,7 +78,7 @@ class Medium final : public FormKernel {
   void add(const Partial& partial) override {
     for (int k = 0; k < n_components_; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
-      sums_.add(k, survivors_, finite_, keeps_ ? whitened(k) : columns_, *this);
+      sums_.add(k, survivors_, finite_, keeps_ ? whitened(k) : columns_, tile.size, *this);
     }
   }
 

@@ -16,6 +16,7 @@ class Spherical final : public FormKernel {
         dp_(static_cast<int>(padded(m.n_features))),
         packed_(packed),
         shares_(arena) {
+    shrinks = true;
     columns_ = arena.take(static_cast<std::size_t>(m.n_features) * kTileRows);
     rows_ = arena.take(static_cast<std::size_t>(dp_) * kTileRows);
     squares_ = arena.take(static_cast<std::size_t>(m.n_components) * kTileRows);
@@ -38,16 +39,16 @@ class Spherical final : public FormKernel {
   }
 
   void load(const Rows& rows, std::size_t first, int count) override {
-    load_rows(rows, first, count, kTileRows, rows_);
+    load_rows(rows, first, count, tile.size, rows_);
     const Real unit = mean(mixture_.n_components)[0];
-    for (int i = 0; i < kTileRows * dp_; i += kLanes) store(rows_ + i, fetch(rows_ + i) * unit);
-    transpose_tile(rows_, dp_, mixture_.n_features, columns_);
+    for (int i = 0; i < tile.size * dp_; i += kLanes) store(rows_ + i, fetch(rows_ + i) * unit);
+    transpose_tile(rows_, tile.size, dp_, mixture_.n_features, columns_);
   }
 
   void score() override {
     const Real *offsets = packed_, *factors = factor(0);
     Real* squares = squares_;
-    measure_distances(columns_, kTileRows, mixture_.n_features, mean(0), dp_, mixture_.n_components,
+    measure_distances(columns_, tile.size, mixture_.n_features, mean(0), dp_, mixture_.n_components,
                       [=, tile = tile](int k, int n, Pack square) {
                         const Real scale = factors[k];
                         square = square * scale * scale;

@@ -84,7 +84,7 @@ class Tied final : public FormKernel {
     load_rows(rows, first, count, kTileRows, rows_);
     subtract(rows_, center(), kTileRows, dp_, rows_);
     whiten(rows_, kTileRows, center() + dp_, mixture_.n_features, whitened_, length_);
-    transpose_tile(whitened_, dp_, mixture_.n_features, columns_);
+    transpose_tile(whitened_, kTileRows, dp_, mixture_.n_features, columns_);
   }
 
   void score() override {

@@ -81,7 +81,7 @@ class Turned final : public FormKernel {
   void add(const Partial& partial) override {
     for (int k = 0; k < mixture_.n_components; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
-      sums_.add(k, survivors_, finite_, turned_, *this);
+      sums_.add(k, survivors_, finite_, turned_, tile.size, *this);
     }
   }
 

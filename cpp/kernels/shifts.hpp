@@ -32,7 +32,7 @@ class Shares {
     Real* const weighted = weighted_;
     int* const index = index_;
     int n_shares = 0, count = 0;
-    for (int n = 0; n < kTileRows; n += kLanes) {
+    for (int n = 0; n < tile.size; n += kLanes) {
       const Pack normal = fetch(tile.normal + n), weight = fetch(tile.weight + n), least = broadcast(kNegligible);
       unsigned any = 0;
       GAUSSMIX_UNROLL
@@ -48,6 +48,7 @@ class Shares {
       }
       count += list_bits(any, n, index + count);
     }
+    size_ = tile.size;
     n_shares_ = n_shares;
     count_ = count;
     GAUSSMIX_UNROLL
@@ -62,7 +63,7 @@ class Shares {
     if (together == 1 || n_shares_ > 2 * count_) return add_listed<together>(rows, dp, means, 0, scales, shifts);
     for (int c = 0; c < together; ++c, means += dp, shifts += dp) {
       count_ = 0;
-      for (int n = 0; n < kTileRows; n += kLanes) {
+      for (int n = 0; n < size_; n += kLanes) {
         const unsigned bits = at_least(fetch(weighted_ + c * kTileRows + n), broadcast(kSmallest));
         count_ += list_bits(bits, n, index_ + count_);
       }
@@ -123,7 +124,7 @@ class Shares {
     }
   }
 
-  int n_shares_ = 0, count_ = 0;
+  int size_ = 0, n_shares_ = 0, count_ = 0;
   Real* weighted_;  // (kTogether, size)
   int* index_;      // (count,) rows in which at least one of them has a share
 };

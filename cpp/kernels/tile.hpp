@@ -103,12 +103,23 @@ GAUSSMIX_INLINE void with_data(const Rows& rows, Use use) {
 // Row-major tile (size, dp), padded with zero columns. Rows past the end repeat the first one with weight zero.
 GAUSSMIX_ONCE void load_rows(const Rows& rows, std::size_t first, int count, int size, Real* to) {
   const int d = rows.n_features, dp = static_cast<int>(padded(d));
+  Real is_held[kPad];  // of the last columns: whether they are not padding
+  for (int j = 0; j < kPad; ++j) is_held[j] = dp - kPad + j < d ? 1.0 : 0.0;
   with_data(rows, [&](auto* data) {
+    const auto* end = data + rows.n_rows * d;
     for (int n = 0; n < size; ++n) {
       const auto* from = data + (first + (n < count ? n : 0)) * d;
       Real* row = to + static_cast<std::size_t>(n) * dp;
-      for (int j = 0; j < d; ++j) row[j] = static_cast<Real>(from[j]);
-      for (int j = d; j < dp; ++j) row[j] = 0.0;
+      if (end - from < dp) {  // whole packs would leave the table
+        for (int j = 0; j < d; ++j) row[j] = static_cast<Real>(from[j]);
+        for (int j = d; j < dp; ++j) row[j] = 0.0;
+        continue;
+      }
+      int j = 0;
+      for (; j < dp - kPad; j += kLanes) store(row + j, fetch_converted(from + j));
+      for (int p = 0; p < kPad; p += kLanes, j += kLanes) {
+        store(row + j, select(fetch(is_held + p) > Pack{}, fetch_converted(from + j), Pack{}));
+      }
     }
   });
 }
@@ -210,8 +221,8 @@ GAUSSMIX_ONCE void load_columns(const Rows& rows, std::size_t first, int count, 
 }
 
 // Transposes a whole tile of rows with `stride` numbers each.
-GAUSSMIX_ONCE void transpose_tile(const Real* rows, int stride, int d, Real* columns) {
-  load_columns(rows, stride, kTileRows, kTileRows, d, columns);
+GAUSSMIX_ONCE void transpose_tile(const Real* rows, int size, int stride, int d, Real* columns) {
+  load_columns(rows, stride, size, size, d, columns);
 }
 
 // The numbers of values (size,) that are not missing.
