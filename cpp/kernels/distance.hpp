@@ -16,28 +16,35 @@ inline int middle_exponent(const Mixture& m) {
   return (__builtin_ilogb(least) + __builtin_ilogb(most)) / 2;
 }
 
-// scores[n] = offset - 1/2 |(x[n] - center) scale|^2 for the columns (d, size) of a tile.
+// scores[n] = offset - 1/2 |(x[n] - center) scale|^2 for `wide` packs of the columns (d, size) of a tile.
+template <int wide>
+GAUSSMIX_INLINE void score_packs(const Real* columns, int size, int d, Real offset, const Real* center,
+                                 const Real* scale, Real* scores) {
+  Pack square[wide] = {};
+  for (int j = 0; j < d; ++j) {
+    const Real* column = columns + static_cast<std::size_t>(j) * size;
+    const Pack point = broadcast(center[j]), unit = broadcast(scale[j]);
+    GAUSSMIX_UNROLL
+    for (int p = 0; p < wide; ++p) {
+      const Pack y = (fetch(column + p * kLanes) - point) * unit;
+      square[p] += y * y;
+    }
+  }
+  GAUSSMIX_UNROLL
+  for (int p = 0; p < wide; ++p) store(scores + p * kLanes, score_of(offset, square[p]));
+}
+
+// The same for the whole tile.
 inline void score_distances(const Real* columns, int size, int d, Real offset, const Real* center, const Real* scale,
                             Real* scores) {
-  const auto score_packs = [=](auto together, int n) {
-    constexpr int wide = decltype(together)::value;
-    Pack square[wide] = {};
-    for (int j = 0; j < d; ++j) {
-      const Real* column = columns + static_cast<std::size_t>(j) * size + n;
-      const Pack point = broadcast(center[j]), unit = broadcast(scale[j]);
-      GAUSSMIX_UNROLL
-      for (int p = 0; p < wide; ++p) {
-        const Pack y = (fetch(column + p * kLanes) - point) * unit;
-        square[p] += y * y;
-      }
-    }
-    GAUSSMIX_UNROLL
-    for (int p = 0; p < wide; ++p) store(scores + n + p * kLanes, score_of(offset, square[p]));
-  };
-  constexpr int kWide = 8;
   int n = 0;
-  for (; n + kWide * kLanes <= size; n += kWide * kLanes) score_packs(std::integral_constant<int, kWide>{}, n);
-  for (; n < size; n += kLanes) score_packs(std::integral_constant<int, 1>{}, n);
+  for (; n + 8 * kLanes <= size; n += 8 * kLanes) {
+    score_packs<8>(columns + n, size, d, offset, center, scale, scores + n);
+  }
+  for (; n + 4 * kLanes <= size; n += 4 * kLanes) {
+    score_packs<4>(columns + n, size, d, offset, center, scale, scores + n);
+  }
+  for (; n < size; n += kLanes) score_packs<1>(columns + n, size, d, offset, center, scale, scores + n);
 }
 
 // Calls use(k, n, |x[n] - means[k]|^2) for some components and every pack of rows of a tile.

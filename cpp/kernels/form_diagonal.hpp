@@ -14,9 +14,9 @@ class Diagonal final : public FormKernel {
         dp_(static_cast<int>(padded(m.n_features))),
         packed_(packed),
         survivors_(kTileRows, arena) {
-    shrinks = true;
     columns_ = arena.take(static_cast<std::size_t>(m.n_features) * kTileRows);
-    rows_ = arena.take(static_cast<std::size_t>(dp_) * kTileRows);
+    copies_ = arena.take(static_cast<std::size_t>(dp_) * kTileRows);
+    shrinks = true;
   }
 
   // (k,) offsets | per component: mean (dp,), W (dp,)
@@ -35,7 +35,7 @@ class Diagonal final : public FormKernel {
 
   void load(const Rows& rows, std::size_t first, int count) override {
     load_columns(rows, first, count, tile.size, columns_);
-    load_rows(rows, first, count, tile.size, rows_);
+    rows_ = rows_or_copies(rows, first, count, tile.size, copies_);
   }
 
   void score() override {
@@ -48,6 +48,7 @@ class Diagonal final : public FormKernel {
   void add(const Partial& partial) override {
     for (int k = 0; k < mixture_.n_components; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
+      if (!survivors_.count) continue;
       const Real* mean = component(k);
       double* shift = partial.shifts + static_cast<std::size_t>(k) * dp_;
       double* scatter = partial.scatter + static_cast<std::size_t>(k) * dp_;
@@ -106,7 +107,8 @@ class Diagonal final : public FormKernel {
   int dp_;
   const Real* packed_;
   Survivors survivors_;
-  Real *columns_, *rows_;
+  Real *columns_, *copies_;
+  const Real* rows_ = nullptr;  // (size, dp)
 };
 
 }  // namespace gaussmix::GAUSSMIX_ISA

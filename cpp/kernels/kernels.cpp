@@ -224,20 +224,22 @@ void accumulate_nearest(const Rows& rows, const Mixture& m, const double* packed
   Kernel form(m, form_for(m), packed, arena, true);
   FormKernel& kernel = *form;
   NearestTile nearest(to.n_kept, kernel.tile, arena);
+  kernel.tile.present = nearest.present();
   const Partial partial(m, sums);
-  for (std::size_t first = begin; first < end; first += kernel.tile.size) {
+  const int most = kernel.tile.size;
+  for (std::size_t first = begin; first < end; first += most) {
     const int count = rows_of_tile(kernel, first, end);
-    const unsigned char* is_taken = to.is_taken + (first - begin);
+    const unsigned char* const is_taken = to.is_taken ? to.is_taken + (first - begin) : nullptr;
+    if (kernel.shrinks) kernel.tile.size = static_cast<int>(gaussmix::padded(count, kLanes));
     kernel.load(rows, first, count);
-    prefetch_rows(rows, first + count, rows.n_rows, kernel.tile.size);
+    prefetch_rows(rows, first + count, rows.n_rows, most);
     load_weights(rows, first, count, kernel.tile);
-    for (int n = 0; n < count; ++n) {
+    for (int n = 0; is_taken && n < count; ++n) {
       if (!is_taken[n]) kernel.tile.weight[n] = 0.0;
     }
     kernel.score();
-    nearest.keep(kernel.tile, count, first, is_taken, to);
     double log_likelihood = 0.0, entropy = 0.0;
-    normalize(kernel.tile, 0, kernel.tile.size, log_likelihood, entropy);
+    nearest.normalize(kernel.tile, count, first, is_taken, to, log_likelihood, entropy);
     *partial.log_likelihood += log_likelihood;
     *partial.entropy += entropy;
     kernel.add(partial);

@@ -164,6 +164,21 @@ GAUSSMIX_INLINE int compress(Pack x, unsigned bits, Real* to) {
 
 #endif
 
+// Writes numbers[i] for every bit i that is set, at most `count` of them, and -1 in the places that are left.
+GAUSSMIX_INLINE void choose_numbers(const std::int32_t* numbers, std::uint64_t bits, int count, std::int32_t* to) {
+#if defined(__AVX512F__)
+  if (bits < 1 << 16 && count <= 16) {
+    const auto chosen = static_cast<__mmask16>(bits), places = static_cast<__mmask16>((1 << count) - 1);
+    const __m512i found = _mm512_maskz_loadu_epi32(chosen, numbers);
+    _mm512_mask_storeu_epi32(to, places, _mm512_mask_compress_epi32(_mm512_set1_epi32(-1), chosen, found));
+    return;
+  }
+#endif
+  int found = 0;
+  for (; bits && found < count; bits &= bits - 1) to[found++] = numbers[__builtin_ctzll(bits)];
+  while (found < count) to[found++] = -1;
+}
+
 // The sum of the lanes, added in a fixed order.
 GAUSSMIX_INLINE double sum_lanes(Pack x) {
   double sum = x[0];

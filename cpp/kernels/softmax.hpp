@@ -28,6 +28,29 @@ GAUSSMIX_INLINE Pack greatest_score(const Tile tile, int n) {
   return greatest;
 }
 
+// Sets tile.normal from the greatest score of each row, the sum of exp(score - greatest) and tile.information, and sums
+// up.
+GAUSSMIX_INLINE void sum_up_densities(const Tile tile, int begin, int end, double& log_likelihood,
+                                      double& total_entropy) {
+  Pack likelihood{}, entropy{};
+  for (int n = begin; n < end; n += kLanes) {
+    const Pack reference = fetch(tile.greatest + n);
+    const Bits possible = reference > broadcast(-kInfinity);
+    const Pack safe_sum = select(possible, fetch(tile.normal + n), broadcast(1.0));
+    const Pack normal = Real(1) / safe_sum;
+    const Pack log_sum = log_positive(safe_sum);
+    const Pack log_density = select(possible, reference + log_sum, broadcast(-kInfinity));
+    const Pack weight = fetch(tile.weight + n);
+    const Bits counted = weight > Pack{};
+    store(tile.normal + n, select(counted & possible, normal, Pack{}));
+    likelihood += select(counted, weight * log_density, Pack{});
+    // -sum_k r log r = log sum - sum_k r (score - greatest)
+    entropy += select(counted & possible, weight * (log_sum - fetch(tile.information + n) * normal), Pack{});
+  }
+  log_likelihood = sum_lanes(likelihood);
+  total_entropy = sum_lanes(entropy);
+}
+
 // Replaces the scores by exp(score - greatest), sets tile.normal and sums up. The loop over packs is inside that over
 // components, so that exponentials do not wait for the sum over a row.
 GAUSSMIX_INLINE void normalize(const Tile tile, int begin, int end, double& log_likelihood, double& total_entropy) {
@@ -53,23 +76,7 @@ GAUSSMIX_INLINE void normalize(const Tile tile, int begin, int end, double& log_
       store(score, share);
     }
   }
-  Pack likelihood{}, entropy{};
-  for (int n = begin; n < end; n += kLanes) {
-    const Pack reference = fetch(greatest + n);
-    const Bits possible = reference > broadcast(-kInfinity);
-    const Pack safe_sum = select(possible, fetch(sum + n), broadcast(1.0));
-    const Pack normal = Real(1) / safe_sum;
-    const Pack log_sum = log_positive(safe_sum);
-    const Pack log_density = select(possible, reference + log_sum, broadcast(-kInfinity));
-    const Pack weight = fetch(tile.weight + n);
-    const Bits counted = weight > Pack{};
-    store(tile.normal + n, select(counted & possible, normal, Pack{}));
-    likelihood += select(counted, weight * log_density, Pack{});
-    // -sum_k r log r = log sum - sum_k r (score - greatest)
-    entropy += select(counted & possible, weight * (log_sum - fetch(information + n) * normal), Pack{});
-  }
-  log_likelihood = sum_lanes(likelihood);
-  total_entropy = sum_lanes(entropy);
+  sum_up_densities(tile, begin, end, log_likelihood, total_entropy);
 }
 
 // The sum of the weighted responsibilities of the background, of normalized scores.
@@ -151,6 +158,8 @@ struct Survivors {
 
   // Lists them and returns the sum of their weighted responsibilities.
   double find(const Tile tile, int component) {
+    count = 0;
+    if (!tile.may_share(component)) return 0.0;
     const Real* share = tile.of(component);
     int* const to = index;
     int found = 0;

@@ -73,6 +73,8 @@ struct Tile {
   Real* surplus = nullptr;     // (k, size) u - 1
   Real* terms = nullptr;       // (k, size) what missing values add to the score
   Real* n_observed = nullptr;  // (size,) how many values are not missing
+  // The components with a share in a row, as bits of words of 64; null if it may be any (nearest_tile.hpp).
+  const std::uint64_t* present = nullptr;
 
   Tile(int size, const Mixture& m, Arena& arena) : size(size), n_components(m.n_components), n_scores(n_scores_of(m)) {
     scores = arena.take(static_cast<std::size_t>(n_scores) * size);
@@ -83,6 +85,7 @@ struct Tile {
   }
   Real* of(int component) const { return scores + static_cast<std::size_t>(component) * size; }
   Real* background() const { return of(n_components); }
+  bool may_share(int component) const { return !present || (present[component / 64] >> component % 64 & 1); }
 };
 
 // Calls use(const T*) with the rows' data in their own type.
@@ -122,6 +125,15 @@ GAUSSMIX_ONCE void load_rows(const Rows& rows, std::size_t first, int count, int
       }
     }
   });
+}
+
+// The rows of load_rows: those of the table itself if they are as in a tile and none is missing, else their copies.
+inline const Real* rows_or_copies(const Rows& rows, std::size_t first, int count, int size, Real* copies) {
+  constexpr Scalar kOwn = sizeof(Real) == 8 ? Scalar::float64 : Scalar::float32;
+  const std::size_t d = rows.n_features;
+  if (rows.scalar == kOwn && d == padded(d) && count == size) return static_cast<const Real*>(rows.data) + first * d;
+  load_rows(rows, first, count, size, copies);
+  return copies;
 }
 
 // Prefetches the rows of the next tile.

@@ -48,7 +48,8 @@ class BlockPass {
 
  private:
   void list_components(std::size_t begin, std::size_t end, std::vector<std::int32_t>& listed);
-  void count_candidates(std::size_t begin, std::size_t end);
+  void find_present(std::size_t begin, std::size_t end);
+  void count_best(std::size_t begin, std::size_t end);
   void find_strays(std::size_t begin, std::size_t end, BlockSums& to);
   Mixture part_of(const std::vector<std::int32_t>& listed);
 
@@ -59,7 +60,8 @@ class BlockPass {
   bool relate_;
   const Kernels& kernels_;
   std::uint32_t stamp_ = 0;
-  std::vector<std::uint32_t> is_listed_, n_rows_;  // (k + 1,) by component plus one: 0 is an empty place
+  std::vector<std::uint32_t> is_listed_;  // (k + 1,) by component plus one: 0 is an empty place
+  std::vector<std::uint32_t> seen_;       // (k + 1,) the same: whether it is a candidate of one row, of several
   std::vector<std::uint32_t> n_best_;
   std::vector<std::int32_t> present_;
   std::vector<unsigned char> is_taken_;

@@ -20,7 +20,7 @@ struct Nearest {
   const std::int32_t* listed;     // (components of the block,) their numbers in the whole mixture
   std::int32_t* candidates;       // (n, n_kept) the best ones, of greatest score first, -1 where there are fewer
   float* greatest;                // (n,) the greatest scores
-  const unsigned char* is_taken;  // (end - begin,) rows that are left out otherwise
+  const unsigned char* is_taken;  // (end - begin,) rows that are left out otherwise; null if none is
   // If they are wanted, else null: by the best component of a row, how many rows, and the sums of the remoteness of all
   // listed components.
   double* n_rows;      // (components,)
