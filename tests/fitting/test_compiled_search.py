@@ -346,6 +346,15 @@ def endless(k=6):
     return compiled.rows, compiled.rows.state_of(start)
 
 
+@pytest.fixture
+def _interrupts_raise():
+    """The handler of Python, also in a process that began with the signal ignored, as in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interrupts_raise")
 def test_a_signal_ends_compiled_runs():
     rows, state = endless()
     timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
